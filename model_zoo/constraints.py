@@ -1,0 +1,108 @@
+"""What an answer may look like: which characters, how many. Standard library only."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from model_zoo.errors import ConstraintError
+
+CHARSET_CLASSES = {
+    ":digits:": "0123456789",
+    ":lower:": "abcdefghijklmnopqrstuvwxyz",
+    ":upper:": "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+}
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """Which strings are allowed.
+
+    Attributes:
+        charset: the allowed characters; None allows all of the model's.
+        min_length: the fewest characters of an answer.
+        max_length: the most characters of an answer; None allows as many as the time steps carry.
+    """
+
+    charset: str | None = None
+    min_length: int = 0
+    max_length: int | None = None
+
+    @property
+    def limits_length(self) -> bool:
+        """Whether any length is ruled out."""
+        return self.min_length > 0 or self.max_length is not None
+
+
+def parse_constraints(charset: str | None, length: str | None) -> Constraints:
+    """Constraints from the texts that `--charset` and `--length` take; None means no constraint.
+
+    Raises:
+        ConstraintError: a text that is neither.
+    """
+    low, high = parse_length(length) if length is not None else (0, None)
+    return Constraints(parse_charset(charset) if charset is not None else None, low, high)
+
+
+def parse_charset(text: str) -> str:
+    """The distinct characters of `text`, in order of appearance; `:digits:` and its like are classes.
+
+    Raises:
+        ConstraintError: an empty text, or a word between colons that is no class.
+    """
+    parts = re.split(r"(:[a-z]+:)", text)
+    for part in parts[1::2]:
+        if part not in CHARSET_CLASSES:
+            raise ConstraintError(
+                f"charset class {part!r} is unknown; known are {', '.join(CHARSET_CLASSES)} "
+                "(any other character stands for itself)"
+            )
+    chars = "".join(CHARSET_CLASSES.get(part, part) for part in parts)
+    if not chars:
+        raise ConstraintError("the charset is empty; name at least one character, e.g. --charset :digits:")
+    return "".join(dict.fromkeys(chars))
+
+
+def parse_length(text: str) -> tuple[int, int]:
+    """`"5"` as (5, 5), `"4-6"` as (4, 6).
+
+    Raises:
+        ConstraintError: anything else, or an empty range.
+    """
+    match = re.fullmatch(r"\s*(\d{1,6})(?:\s*-\s*(\d{1,6}))?\s*", text)
+    if match is None:
+        raise ConstraintError(f"length {text!r} is not a number or a range; give 5 or 4-6")
+    low, high = int(match[1]), int(match[2] or match[1])
+    if not 1 <= low <= high:
+        raise ConstraintError(f"length {text!r} allows nothing; give a range like 4-6, with 1 as the least")
+    return low, high
+
+
+def check_feasible(constraints: Constraints, charset: str, time_steps: int) -> str:
+    """Refuse what a model cannot answer before anything is sent.
+
+    Args:
+        constraints: what the user allows.
+        charset: the model's characters.
+        time_steps: T of the model; an answer of n different neighbours needs n of them.
+
+    Returns:
+        The allowed characters of the model, in its order.
+
+    Raises:
+        ConstraintError: no character is left, or the least length needs more time steps than there are.
+    """
+    allowed = charset
+    if constraints.charset is not None:
+        allowed = "".join(char for char in charset if char in constraints.charset)
+        if not allowed:
+            raise ConstraintError(
+                f"charset {constraints.charset!r} has no character in common with the model's {charset!r}"
+            )
+    # One character alone can only repeat, and CTC puts a blank between repeats: n of them need 2n - 1 frames.
+    needed = 2 * constraints.min_length - 1 if len(allowed) == 1 else constraints.min_length
+    if needed > time_steps:
+        raise ConstraintError(
+            f"a length of {constraints.min_length} needs {needed} time steps, the model has {time_steps}"
+        )
+    return allowed

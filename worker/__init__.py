@@ -1,0 +1,1 @@
+"""Celery workers that read captchas. Import the module you need; this package imports nothing."""

@@ -1,0 +1,295 @@
+"""The wire between producer and worker: every name, key and message, in one place.
+
+What travels is JSON (never pickle); the bytes of the images travel beside the message, in one Redis value
+a batch ("claim check", Hohpe & Woolf, Enterprise Integration Patterns), because kombu would base64 them.
+
+A message of another version is refused with a sentence that names both versions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+WIRE_VERSION = 1
+TASK_NAME = "captchafleet.solve"
+KEY_PREFIX = f"captchafleet:v{WIRE_VERSION}"
+
+# Every way in which one image can fail; the keys of `errors` in report.json. docs/errors.md explains each.
+ERROR_CODES: dict[str, str] = {
+    "empty_file": "the file has no bytes",
+    "not_an_image": "the extension says image, the content does not",
+    "truncated": "the image ends before its data does",
+    "corrupt": "the image's data cannot be decoded",
+    "too_many_pixels": "the header announces more pixels than the limit",
+    "too_many_bytes": "the file is larger than the limit",
+    "unsupported_format": "an image, but not PNG, JPEG, GIF, BMP or WebP",
+    "vanished": "the file was listed, but is no longer there",
+    "permission_denied": "the file may not be read",
+    "symlink_outside": "the link leads out of the directory",
+    "quarantined": "the image ended every worker that touched it",
+    "worker_error": "the worker failed on this image",
+}
+
+_BLOB_MAGIC = b"CFB1"
+
+
+class ContractError(Exception):
+    """A message does not follow this version of the wire."""
+
+
+def queue_name(fingerprint: str) -> str:
+    """The one queue of a model, so that no worker can take another model's batch."""
+    return f"captchafleet.v{WIRE_VERSION}.{fingerprint}"
+
+
+def job_key(job_id: str, part: str = "") -> str:
+    """Redis key of a job, or of a part of it (`options`, `results`, `committed`, `starts`)."""
+    return f"{KEY_PREFIX}:job:{job_id}" + (f":{part}" if part else "")
+
+
+def blob_key(batch_id: str) -> str:
+    """Redis key of the bytes of a batch."""
+    return f"{KEY_PREFIX}:blob:{batch_id}"
+
+
+def worker_key(name: str) -> str:
+    """Redis key under which a worker announces itself."""
+    return f"{KEY_PREFIX}:worker:{name}"
+
+
+WORKERS_KEY = f"{KEY_PREFIX}:workers"
+JOBS_KEY = f"{KEY_PREFIX}:jobs"
+
+
+@dataclass(frozen=True)
+class ImageItem:
+    """One image of a batch: its number in the manifest, and the file's bytes as they stand on disk."""
+
+    id: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images that travel together. `id` is JOB:FIRST-LAST, the range of the manifest it was cut from."""
+
+    id: str
+    job_id: str
+    items: tuple[ImageItem, ...]
+
+
+@dataclass(frozen=True)
+class Task:
+    """The arguments of one Celery message; under 1 KB as JSON, whatever the size of the batch."""
+
+    job_id: str
+    batch_id: str
+    attempt: int
+    options: str  # hash of the job's options, which are stored once per job
+    version: int = WIRE_VERSION
+
+
+@dataclass(frozen=True)
+class JobOptions:
+    """How every image of a job is to be read; stored once per job under its hash."""
+
+    decoder: Literal["greedy", "beam"] = "beam"
+    beam_width: int = 10
+    n_best: int = 1
+    charset: str | None = None  # as given to --charset; None: the model's own
+    length: str | None = None  # as given to --length, "5" or "4-6"; None: any
+
+    def digest(self) -> str:
+        """The first 16 hex digits of the sha256 of the canonical JSON."""
+        return hashlib.sha256(_dump(asdict(self)).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One reading of an image and its probability among all allowed strings."""
+
+    text: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class AnswerError:
+    """Why an image has no text. `code` is one of ERROR_CODES; `message` is one sentence."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the system says of one image: a text with its probability, or an error."""
+
+    id: int
+    text: str | None = None
+    probability: float | None = None
+    n_best: tuple[Candidate, ...] = ()
+    error: AnswerError | None = None
+
+
+# solved: the answers are there. split: the batch ended too many workers, the producer cuts it in two.
+# missing: the worker found no bytes under the batch's id, the producer sends it again.
+BatchStatus = Literal["solved", "split", "missing"]
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What one worker says of one batch: one answer per image, in the batch's order."""
+
+    batch_id: str
+    attempt: int
+    worker: str
+    answers: tuple[Answer, ...] = ()
+    status: BatchStatus = "solved"
+    version: int = WIRE_VERSION
+
+
+@dataclass(frozen=True)
+class WorkerInfo:
+    """What a worker announces of itself while it lives."""
+
+    name: str
+    model: str
+    fingerprint: str
+    card: dict[str, Any] = field(default_factory=dict)
+    device: str = "cpu"
+    host: str = ""
+    visibility_timeout_s: float = 0.0
+    version: int = WIRE_VERSION
+
+
+def encode_blob(batch: Batch) -> bytes:
+    """Magic, length of the header (uint32, big endian), JSON header, then the images' bytes end to end."""
+    header = _dump(
+        {
+            "v": WIRE_VERSION,
+            "job": batch.job_id,
+            "batch": batch.id,
+            "ids": [item.id for item in batch.items],
+            "sizes": [len(item.data) for item in batch.items],
+        }
+    ).encode()
+    return b"".join([_BLOB_MAGIC, struct.pack(">I", len(header)), header, *(i.data for i in batch.items)])
+
+
+def decode_blob(blob: bytes) -> Batch:
+    """The inverse of `encode_blob`.
+
+    Raises:
+        ContractError: the bytes are not a batch of this version, or their lengths do not add up.
+    """
+    if blob[:4] != _BLOB_MAGIC or len(blob) < 8:
+        raise ContractError(f"the blob starts with {blob[:4]!r}, expected {_BLOB_MAGIC!r}: not a batch")
+    start = 8 + int(struct.unpack(">I", blob[4:8])[0])
+    header = _load(blob[8:start])
+    _check_version(header.get("v"))
+    try:
+        ids, sizes, job, batch = header["ids"], header["sizes"], header["job"], header["batch"]
+    except KeyError as error:
+        raise ContractError(f"the blob's header lacks {error}") from error
+    if not isinstance(ids, list) or not isinstance(sizes, list) or len(ids) != len(sizes):
+        raise ContractError("the blob's header does not name one size for each image")
+    if not all(type(n) is int and n >= 0 for n in (*ids, *sizes)) or start + sum(sizes) != len(blob):
+        raise ContractError(f"the blob has {len(blob) - start} bytes of images, its header names other sizes")
+    items = []
+    for image_id, size in zip(ids, sizes, strict=True):
+        items.append(ImageItem(image_id, blob[start : start + size]))
+        start += size
+    return Batch(id=str(batch), job_id=str(job), items=tuple(items))
+
+
+def encode(message: Task | JobOptions | BatchResult | WorkerInfo) -> str:
+    """A message as canonical JSON."""
+    return _dump(asdict(message))
+
+
+def task_arguments(task: Task) -> dict[str, Any]:
+    """A task as the keyword arguments of the Celery message."""
+    return asdict(task)
+
+
+def decode_task(arguments: dict[str, Any]) -> Task:
+    """The task in the keyword arguments of a Celery message.
+
+    Raises:
+        ContractError: another version of the wire, or a field is missing, unknown or of another type.
+    """
+    _check_version(arguments.get("version"))
+    try:
+        task = Task(**arguments)
+    except TypeError as error:
+        raise ContractError(f"the task's arguments do not fit: {error}") from error
+    for name, kind in (("job_id", str), ("batch_id", str), ("attempt", int), ("options", str)):
+        if not isinstance(getattr(task, name), kind):
+            raise ContractError(f"the task's {name} is {getattr(task, name)!r}, expected {kind.__name__}")
+    return task
+
+
+def decode_options(text: str | bytes) -> JobOptions:
+    """Job options from JSON. Raises ContractError where they do not fit."""
+    try:
+        return JobOptions(**_load(text))
+    except TypeError as error:
+        raise ContractError(f"the job's options do not fit: {error}") from error
+
+
+def decode_worker(text: str | bytes) -> WorkerInfo:
+    """A worker's announcement from JSON. Raises ContractError where it does not fit."""
+    data = _load(text)
+    _check_version(data.get("version"))
+    try:
+        return WorkerInfo(**data)
+    except TypeError as error:
+        raise ContractError(f"the worker's announcement does not fit: {error}") from error
+
+
+def decode_result(text: str | bytes) -> BatchResult:
+    """A batch's result from JSON. Raises ContractError where it does not fit."""
+    data = _load(text)
+    _check_version(data.get("version"))
+    try:
+        answers = tuple(decode_answer(answer) for answer in data.pop("answers"))
+        result = BatchResult(answers=answers, **data)
+    except (TypeError, KeyError) as error:
+        raise ContractError(f"the batch's result does not fit: {error}") from error
+    return result
+
+
+def decode_answer(data: dict[str, Any]) -> Answer:
+    """An answer from its JSON object. Raises ContractError where it does not fit."""
+    try:
+        n_best = tuple(Candidate(**candidate) for candidate in data.get("n_best", ()))
+        error = None if data.get("error") is None else AnswerError(**data["error"])
+        return Answer(data["id"], data.get("text"), data.get("probability"), n_best, error)
+    except (TypeError, KeyError) as reason:
+        raise ContractError(f"an answer does not fit: {reason}") from reason
+
+
+def _check_version(version: object) -> None:
+    if version != WIRE_VERSION:
+        raise ContractError(
+            f"the message is of wire version {version!r}, this program speaks version {WIRE_VERSION}; "
+            "install the same captchafleet on producer and worker"
+        )
+
+
+def _dump(data: object) -> str:
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _load(text: str | bytes) -> dict[str, Any]:
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise ContractError(f"not JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise ContractError(f"expected a JSON object, got {type(data).__name__}")
+    return data
