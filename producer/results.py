@@ -1,0 +1,151 @@
+"""The journal of a job: results.jsonl, one line per image, appended and never rewritten.
+
+A line is written once an image is answered, so what is missing from the file is what `resume` sends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from io import FileIO
+from pathlib import Path
+from typing import Any
+
+from producer.errors import UsageError
+from worker.contract import Answer, AnswerError, Candidate, ContractError, decode_answer
+
+
+@dataclass(frozen=True)
+class ResultLine:
+    """One line of results.jsonl.
+
+    Attributes:
+        id: the image's number in the manifest.
+        file: its path relative to the directory, as os.fsdecode gives it.
+        text: what was read; None where there is an error.
+        probability: of the text, among all allowed strings.
+        n_best: the most probable readings, best first.
+        error: why there is no text.
+        worker: the name of the worker that answered; None where the producer could not read the file.
+        attempt: which sending of the batch was answered, from 1; 0 where nothing was sent.
+    """
+
+    id: int
+    file: str
+    text: str | None = None
+    probability: float | None = None
+    n_best: tuple[Candidate, ...] = ()
+    error: AnswerError | None = None
+    worker: str | None = None
+    attempt: int = 0
+
+
+def line_of(answer: Answer, file: str, worker: str | None, attempt: int) -> ResultLine:
+    """The journal's line for an answer."""
+    return ResultLine(
+        answer.id, file, answer.text, answer.probability, answer.n_best, answer.error, worker, attempt
+    )
+
+
+def encode_line(line: ResultLine) -> str:
+    """A line as ASCII JSON with its newline; non-UTF-8 names survive as surrogates."""
+    return json.dumps(asdict(line)) + "\n"
+
+
+def decode_line(data: dict[str, Any]) -> ResultLine:
+    """The inverse of `encode_line`. Raises ContractError where a field does not fit."""
+    answer = decode_answer(data)
+    try:
+        return line_of(answer, data["file"], data.get("worker"), data.get("attempt", 0))
+    except KeyError as error:
+        raise ContractError(f"a line lacks {error}") from error
+
+
+def read_results(path: Path) -> Iterator[ResultLine]:
+    """The lines of a journal, in the order in which they were answered; a torn last line is left out.
+
+    Raises:
+        UsageError: the file is not there, or a line in the middle is no result.
+    """
+    try:
+        stream = path.open("rb")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}; name a run folder of `submit`") from error
+    with stream:
+        for number, raw in enumerate(stream, 1):
+            if not raw.endswith(b"\n"):
+                return
+            try:
+                yield decode_line(json.loads(raw))
+            except (ValueError, ContractError) as error:
+                raise UsageError(f"{path}, line {number} is not a result: {error}") from error
+
+
+class Journal:
+    """Appends to results.jsonl and knows which images are answered (one bit an image)."""
+
+    def __init__(self, path: Path) -> None:
+        self._answered = bytearray()
+        self.n_answered = 0
+        self._path = path
+        self._stream = self._open()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+
+    def has(self, image_id: int) -> bool:
+        """Whether the image is answered."""
+        byte, bit = divmod(image_id, 8)
+        return byte < len(self._answered) and bool(self._answered[byte] >> bit & 1)
+
+    def append(self, lines: Iterable[ResultLine]) -> list[ResultLine]:
+        """Write the lines of images that had none, to the disk itself, and return those.
+
+        Raises:
+            OSError: the disk is full, say; nothing is marked answered then, and the torn line is cut off.
+        """
+        new: dict[int, ResultLine] = {}
+        for line in lines:
+            if not self.has(line.id):
+                new.setdefault(line.id, line)
+        if not new:
+            return []
+        data = memoryview("".join(map(encode_line, new.values())).encode("ascii"))
+        end = self._path.stat().st_size
+        try:
+            while data:
+                data = data[self._stream.write(data) :]
+            os.fsync(self._stream.fileno())
+        except OSError:
+            os.truncate(self._path, end)
+            raise
+        for image_id in new:
+            self._mark(image_id)
+        return list(new.values())
+
+    def _open(self) -> FileIO:
+        self._path.touch(mode=0o600)
+        end = 0
+        with self._path.open("rb") as stream:
+            for raw in stream:
+                if not raw.endswith(b"\n"):
+                    break
+                end += len(raw)
+        # A kill in the middle of a write leaves half a line: it was never acknowledged, so it goes.
+        os.truncate(self._path, end)
+        for line in read_results(self._path):
+            self._mark(line.id)
+        return FileIO(self._path, "a")
+
+    def _mark(self, image_id: int) -> None:
+        byte, bit = divmod(image_id, 8)
+        if byte >= len(self._answered):
+            self._answered.extend(bytes(byte + 1 - len(self._answered)))
+        if not self._answered[byte] >> bit & 1:
+            self._answered[byte] |= 1 << bit
+            self.n_answered += 1
