@@ -1,0 +1,62 @@
+"""What tests need from the machine: a Redis server, the labelled captchas, a GPU.
+
+Ask for a fixture (`redis_server`, `captcha_data`) or carry the marker (`redis`, `data`, `gpu`): the rule is
+the same. At home a test without its need is skipped with the reason. With CI=true a missing Redis server is a
+failure, because a test that never runs in CI keeps nothing true.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+NO_REDIS = "no redis-server on PATH; install your system's package of it (Debian: redis-server)"
+NO_DATA = "CAPTCHAFLEET_DATA names no directory; set it to the folder that holds captcha_images_v2/"
+NO_GPU = "no CUDA device here"
+
+
+def _need_redis() -> str:
+    path = shutil.which("redis-server")
+    if path is not None:
+        return path
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{NO_REDIS} (with CI=true this is a failure, not a skip)", pytrace=False)
+    pytest.skip(NO_REDIS)
+
+
+def _need_data() -> Path:
+    named = os.environ.get("CAPTCHAFLEET_DATA", "")
+    if not named or not Path(named).is_dir():
+        pytest.skip(NO_DATA)
+    return Path(named)
+
+
+def _need_gpu() -> None:
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip(NO_GPU)
+
+
+_NEEDS = {"redis": _need_redis, "data": _need_data, "gpu": _need_gpu}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A marker stands for its need, also where the test takes no fixture."""
+    for name, need in _NEEDS.items():
+        if item.get_closest_marker(name) is not None:
+            need()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> str:
+    """The path of a real `redis-server`."""
+    return _need_redis()
+
+
+@pytest.fixture(scope="session")
+def captcha_data() -> Path:
+    """The folder of labelled captchas: `captcha_images_v2/` and its like, one folder a data set."""
+    return _need_data()
