@@ -1,0 +1,290 @@
+"""A card says everything about a model that is not in its weights. Standard library only.
+
+A model is two files in one folder: NAME.safetensors and its card NAME.json. Charset, input size and
+normalisation stand in the card and nowhere else; `load_solver` needs nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from model_zoo.errors import CardError, ModelNotFound, WeightsMismatch
+from model_zoo.strict_json import from_object
+
+CARD_VERSION = 1
+
+# Names become file names, queue names and Redis keys.
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_FINGERPRINT = re.compile(r"[0-9a-f]{16}")
+
+DEFAULT_MODEL = "crnn-small"
+ZOO_VARIABLE = "CAPTCHAFLEET_ZOO"
+BUILT_IN = Path(__file__).parent / "weights"
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Exact match over one part of the data, with its 95 % Wilson interval.
+
+    Attributes:
+        part: `test` or `validation`.
+        decoder: what read the images, `greedy` or `beam`.
+        value: share of images whose whole text is right, 0 to 1.
+        low: lower end of the interval.
+        high: upper end of the interval.
+        n: images in the part.
+    """
+
+    part: str
+    decoder: str
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What the model saw, so that anyone can tell whether an image was among it.
+
+    Attributes:
+        name: of the data set.
+        train: labelled images the weights were fitted to.
+        validation: images that chose epochs and augmentation.
+        test: images looked at once, at the end.
+        split: the rule, in words.
+        split_seed: seed of the rule; None where the rule needs none.
+        sha256: over the sorted sha256 of all files (see `split.data_hash`).
+        synthetic: generated images mixed into each epoch.
+    """
+
+    name: str
+    train: int
+    validation: int
+    test: int
+    split: str
+    split_seed: int | None
+    sha256: str
+    synthetic: int
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """One model: how to build it, feed it and read it, and how far to trust it.
+
+    Attributes:
+        name: what `--model` takes; also the stem of both files.
+        description: one sentence.
+        architecture: a registered name, see `model_zoo.architectures`.
+        options: arguments of that architecture.
+        weights: file name of the weights, in the card's folder.
+        sha256: of the weights file.
+        charset: characters of class 1, 2, ...; class 0 is the blank.
+        height: of the input, in pixels.
+        width: of the input, in pixels.
+        mean: subtracted from grey values scaled to 0..1.
+        std: by which they are divided.
+        time_steps: T, the frames of the output for an input of that width.
+        decoder: what reads best, `greedy` or `beam`.
+        beam_width: for `beam`.
+        min_length: shortest label trained on.
+        max_length: longest label trained on.
+        data: what it was trained on.
+        recipe: how it was trained: epochs, learning rate, augmentation, seed.
+        accuracy: what was measured, part by part.
+        parameters: learned numbers.
+        flops_per_image: 2 per multiply-add of convolutions, linear and recurrent layers.
+        licence: of the weights.
+    """
+
+    name: str
+    description: str
+    architecture: str
+    options: Mapping[str, Any] = field(hash=False)
+    weights: str
+    sha256: str
+    charset: str
+    height: int
+    width: int
+    mean: float
+    std: float
+    time_steps: int
+    decoder: str
+    beam_width: int
+    min_length: int
+    max_length: int
+    data: TrainingData
+    recipe: Mapping[str, Any] = field(hash=False)
+    accuracy: tuple[Accuracy, ...]
+    parameters: int
+    flops_per_image: int
+    licence: str
+
+    @property
+    def fingerprint(self) -> str:
+        """First 16 hex digits of sha256 over the weights' sha256 and the canonical card without its accuracy.
+
+        A new measurement of the same model keeps its queue; a changed charset does not.
+        """
+        content = {key: value for key, value in asdict(self).items() if key != "accuracy"}
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(f"{self.sha256}\n{canonical}".encode()).hexdigest()[:16]
+
+    def to_json(self) -> str:
+        """The card's file, indented for readers."""
+        return json.dumps({"card_version": CARD_VERSION, **asdict(self)}, indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, source: str) -> ModelCard:
+        """The card in `text`; `source` names the file in messages.
+
+        Raises:
+            CardError: no JSON, another card version, unknown, missing or mistyped fields.
+        """
+        try:
+            content = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise CardError(f"card {source} is not JSON: {error}") from error
+        if not isinstance(content, dict):
+            raise CardError(f"card {source} is a JSON {type(content).__name__}; expected an object")
+        version = content.pop("card_version", None)
+        if version != CARD_VERSION:
+            raise CardError(
+                f"card {source} is of version {version!r}, this captchafleet reads version {CARD_VERSION}; "
+                "install the version that wrote it"
+            )
+        return _checked(from_object(cls, content, source), source)
+
+
+def read_card(path: Path) -> ModelCard:
+    """The card in the file `path`, whose name must be the model's.
+
+    Raises:
+        CardError: a file that is no card of this version, or that bears another model's name.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CardError(f"card {path} cannot be read: {error}") from error
+    card = ModelCard.from_json(text, str(path))
+    if path.name != f"{card.name}.json":
+        raise CardError(f"card {path} says its name is {card.name!r}; name the file {card.name}.json")
+    return card
+
+
+def verify_weights(card: ModelCard, directory: Path) -> Path:
+    """The weights file of `card` in `directory`, after a check of its sha256.
+
+    Raises:
+        WeightsMismatch: no such file, or another one than the card names.
+    """
+    path = directory / card.weights
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise WeightsMismatch(f"weights {path} of model {card.name!r} cannot be read: {error}") from error
+    if digest != card.sha256:
+        raise WeightsMismatch(
+            f"weights {path} have sha256 {digest}, the card names {card.sha256}; copy both files again"
+        )
+    return path
+
+
+class FoundModel(NamedTuple):
+    """A card and the folder that holds it and its weights."""
+
+    card: ModelCard
+    directory: Path
+
+
+def zoo_folders() -> list[Path]:
+    """Where names are looked up: the folders of CAPTCHAFLEET_ZOO, then the built-in one."""
+    named = os.environ.get(ZOO_VARIABLE, "").split(os.pathsep)
+    return [*(Path(folder) for folder in named if folder), BUILT_IN]
+
+
+def available_models() -> list[ModelCard]:
+    """Every model that a name finds, by name; a name in an earlier folder hides the same name in a later one.
+
+    Raises:
+        CardError: a JSON file in one of the folders that is no card.
+    """
+    found: dict[str, Path] = {}
+    for folder in zoo_folders():
+        for path in sorted(folder.glob("*.json")):
+            found.setdefault(path.stem, path)
+    return [read_card(found[name]) for name in sorted(found)]
+
+
+def find_card(name_or_path: str | Path) -> FoundModel:
+    """The card of a name, NAME@FINGERPRINT, card file, or folder with one card.
+
+    Raises:
+        ModelNotFound: nothing of that name or path, or another fingerprint than the one asked for.
+        CardError: a file there that is no card of this version.
+    """
+    text = os.fspath(name_or_path)
+    name, _, fingerprint = text.rpartition("@")
+    if not name or not _FINGERPRINT.fullmatch(fingerprint):
+        return _found(text)
+    found = _found(name)
+    if found.card.fingerprint != fingerprint:
+        raise ModelNotFound(
+            f"model {name!r} here has the fingerprint {found.card.fingerprint}, not {fingerprint}; "
+            f"ask for {found.card.name}@{found.card.fingerprint} or bring the model you mean"
+        )
+    return found
+
+
+def _found(text: str) -> FoundModel:
+    path = Path(text)
+    if path.name != text or path.suffix == ".json":
+        return _at_path(path)
+    for folder in zoo_folders():
+        if (file := folder / f"{text}.json").is_file():
+            return FoundModel(read_card(file), folder)
+    if path.is_dir():
+        return _at_path(path)
+    names = ", ".join(sorted({file.stem for folder in zoo_folders() for file in folder.glob("*.json")}))
+    folders = ", ".join("model_zoo/weights" if it == BUILT_IN else str(it) for it in zoo_folders())
+    raise ModelNotFound(f"model {text!r} is not in {folders}; available: {names or 'none'}")
+
+
+def _at_path(path: Path) -> FoundModel:
+    if not path.is_dir():
+        if not path.is_file():
+            raise ModelNotFound(
+                f"model {str(path)!r} is not there; give a name, a card file or a folder with one"
+            )
+        return FoundModel(read_card(path), path.parent)
+    cards = sorted(path.glob("*.json"))
+    if len(cards) != 1:
+        raise ModelNotFound(
+            f"folder {str(path)!r} holds {len(cards)} cards; expected one, so name the card file itself"
+        )
+    return FoundModel(read_card(cards[0]), path)
+
+
+def _checked(card: ModelCard, source: str) -> ModelCard:
+    """The rules between fields, one sentence each."""
+    if not NAME_PATTERN.fullmatch(card.name):
+        raise CardError(f"card {source} has the name {card.name!r}; use letters, digits and . _ - only")
+    if Path(card.weights).name != card.weights:
+        raise CardError(
+            f"card {source} names weights {card.weights!r}; give a file name in the card's folder"
+        )
+    if len(set(card.charset)) != len(card.charset) or not card.charset:
+        raise CardError(f"card {source} has the charset {card.charset!r}; expected distinct characters")
+    if card.decoder not in ("greedy", "beam"):
+        raise CardError(f"card {source} has the decoder {card.decoder!r}; expected greedy or beam")
+    if min(card.height, card.width, card.time_steps, card.beam_width) < 1 or card.std <= 0:
+        raise CardError(f"card {source} has a size, T, beam width or std that is not positive")
+    return card
