@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 # On a terminal uv shows its progress; in a log it stays quiet.
 UV_INSTALL = $(BIN)/uv pip install $(if $(MAKE_TERMOUT),,--quiet) --python $(BIN)/python \
 	-c constraints.txt -b constraints.txt
-SIZES := about 2.5 GB to download and 5 GB on disk on Linux, nearly all of it torch with CUDA
+SIZES := about 3 GB to download and 5.5 GB on disk on Linux, nearly all of it torch with CUDA
 # Wheels of 500 MB over a slow line: uv's 30 s without a byte are too few.
 export UV_HTTP_TIMEOUT ?= 300
 UNIT := -m "not redis and not data and not gpu and not slow" --ignore=tests/integration
@@ -70,7 +70,7 @@ $(BIN)/uv:
 		{ echo "make: $(PYTHON) is $$($(PYTHON) -V 2>&1), captchafleet needs 3.11 or newer; name one: make PYTHON=python3.12" >&2; exit 1; }
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV) >/dev/null || \
 		{ rm -rf $(VENV); echo 'make: $(PYTHON) cannot create a virtual environment; install its venv module (Debian: apt-get install python3-venv)' >&2; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt uv
 
 $(VENV)/.installed-worker: pyproject.toml constraints.txt | $(BIN)/uv
 	@echo 'Installing captchafleet and what its worker needs into $(VENV) ($(SIZES)).'

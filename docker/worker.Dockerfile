@@ -11,7 +11,7 @@ WORKDIR /src
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/captchafleet
 ENV PATH=/opt/captchafleet/bin:$PATH
-# 5 GB of dependencies come first, in a layer that a change of our own code does not build again.
+# 5.5 GB of dependencies come first, in a layer that a change of our own code does not build again.
 COPY pyproject.toml constraints.txt ./
 RUN python -c "import tomllib; project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
         print(*project['dependencies'], *project['optional-dependencies']['worker'], sep='\n')" > requirements.txt \

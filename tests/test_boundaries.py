@@ -44,7 +44,7 @@ ALLOWED = {
 ALSO_ALLOWED = {
     # The two that see both sides.
     "worker.solving": {"model_zoo", "torch"},
-    "worker.tasks": {"model_zoo", "torch", "billiard"},
+    "worker.tasks": {"model_zoo"},
 }
 # Cheap for everyone: the standard library and each other.
 STANDARD_ONLY = {
