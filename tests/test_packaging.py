@@ -21,7 +21,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("worker", "producer", "model_zoo")
-# The base install is the producer: celery, redis, rich and their like. Measured: 32 MB; numpy would double it.
+# The base install is the producer: celery, redis, rich and such. 32 MB when measured; numpy would double it.
 BASE_LIMIT_MB = 60
 WHEEL_LIMIT_MB = 20
 
