@@ -1,7 +1,7 @@
 """Network architectures by name; a card names one and gives its options.
 
-An architecture is an `nn.Module` that takes (N, 1, H, W) floats to log-probabilities (N, T, C). `register` adds one,
-also from outside this package; `build` makes one.
+An architecture is an `nn.Module` that takes (N, 1, H, W) floats to log-probabilities (N, T, C). `register`
+adds one, also from outside this package; `build` makes one.
 """
 
 from __future__ import annotations

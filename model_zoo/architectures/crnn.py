@@ -1,8 +1,8 @@
 """A compact convolutional recurrent network for one line of text.
 
 The idea is Shi, Bai and Yao, An end-to-end trainable neural network for image-based sequence recognition
-(2015), arXiv:1507.05717; the residual blocks are He et al. (2015), arXiv:1512.03385. Both are cut down to what
-a captcha of a few characters needs: three blocks, one recurrent layer, under half a million parameters.
+(2015), arXiv:1507.05717; the residual blocks are He et al. (2015), arXiv:1512.03385. Both are cut down to
+what a captcha of a few characters needs: three blocks, one recurrent layer, under half a million parameters.
 """
 
 from __future__ import annotations

@@ -1,0 +1,152 @@
+"""`model-zoo`: models that read captchas, used alone, without a queue.
+
+Thin: a command parses, calls one function, prints. Only this layer knows click's exceptions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from model_zoo.cards import DEFAULT_MODEL, ModelCard, available_models, find_card
+from model_zoo.cli_data import evaluate, generate, split, train
+from model_zoo.cli_errors import CONTEXT, ZooGroup
+from model_zoo.constraints import parse_constraints
+
+if TYPE_CHECKING:
+    from model_zoo.solver import Prediction
+
+
+@click.group(cls=ZooGroup, context_settings=CONTEXT)
+@click.version_option(package_name="captchafleet")
+def main() -> None:
+    """Models that read text captchas: list, try, train and measure them.
+
+    Models are looked up in the folders of CAPTCHAFLEET_ZOO, then in the built-in zoo.
+    Exit codes: 0 done, 1 some image could not be read, 2 usage or an impossible wish.
+    """
+
+
+@main.command("list")
+def list_models() -> None:
+    """List the models there are.
+
+    \b
+    Example: model-zoo list
+    """
+    for card in available_models():
+        click.echo(f"{card.name}@{card.fingerprint}  {card.description}{_best_figure(card)}")
+
+
+@main.command()
+@click.argument("name", metavar="NAME_OR_PATH")
+@click.option("--json", "as_json", is_flag=True, help="Print the card itself.")
+def show(name: str, as_json: bool) -> None:
+    """Show what a model is, what it was trained on and how well it reads.
+
+    \b
+    Example: model-zoo show crnn-small
+    """
+    card = find_card(name).card
+    click.echo(card.to_json() if as_json else _described(card), nl=not as_json)
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.option(
+    "--model", default=DEFAULT_MODEL, show_default=True, envvar="CAPTCHAFLEET_MODEL", show_envvar=True
+)
+@click.option("--charset", help="Allowed characters; :digits:, :lower: and :upper: are classes.")
+@click.option("--length", help="Allowed lengths, like 5 or 4-6.")
+@click.option("--decoder", type=click.Choice(["greedy", "beam"]), help="[default: the model's]")
+@click.option("--beam-width", type=click.IntRange(min=1), help="[default: the model's]")
+@click.option("--n-best", type=click.IntRange(min=1), default=1, show_default=True, help="Readings an image.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list, one object an image.")
+@click.option("--device", default="auto", show_default=True, envvar="CAPTCHAFLEET_DEVICE", show_envvar=True)
+def solve(
+    files: Sequence[Path],
+    model: str,
+    charset: str | None,
+    length: str | None,
+    decoder: str | None,
+    beam_width: int | None,
+    n_best: int,
+    as_json: bool,
+    device: str,
+) -> None:
+    """Read images; each answer comes with its probability among all allowed texts.
+
+    \b
+    Example: model-zoo solve examples/captchas/*.png --length 5
+    """
+    constraints = parse_constraints(charset, length)
+    from model_zoo.solver import load_solver
+
+    predictions = load_solver(model, device).solve(
+        files, constraints, decoder=decoder, beam_width=beam_width, n_best=n_best
+    )
+    _print_json(files, predictions) if as_json else _print_lines(files, predictions)
+    if any(prediction.error for prediction in predictions):
+        raise click.exceptions.Exit(1)
+
+
+for command in (train, evaluate, split, generate):
+    main.add_command(command)
+
+
+def _best_figure(card: ModelCard) -> str:
+    if not card.accuracy:
+        return ""
+    best = max(card.accuracy, key=lambda it: (it.part == "test", it.n))
+    return f" Exact match {best.value:.1%} on {best.n} {best.part} images ({best.decoder})."
+
+
+def _described(card: ModelCard) -> str:
+    rows = [
+        ("name", f"{card.name}@{card.fingerprint}"),
+        ("", card.description),
+        ("architecture", f"{card.architecture}, {card.parameters:,} parameters"),
+        ("work", f"{card.flops_per_image / 1e6:.0f} million operations an image"),
+        ("input", f"{card.width}x{card.height} grey, {card.time_steps} time steps"),
+        ("characters", card.charset),
+        ("lengths seen", f"{card.min_length}-{card.max_length}"),
+        ("decoder", f"{card.decoder}, beam width {card.beam_width}"),
+        (
+            "data",
+            f"{card.data.name}: {card.data.train} training, {card.data.validation} validation, "
+            f"{card.data.test} test images, {card.data.synthetic} generated an epoch",
+        ),
+        ("split", card.data.split),
+        *(
+            (f"exact match, {it.part}", _figure(it.value, it.low, it.high, it.n, it.decoder))
+            for it in card.accuracy
+        ),
+        ("weights", f"{card.weights}, sha256 {card.sha256}"),
+        ("licence", card.licence),
+    ]
+    return "\n".join(f"{key:24}{value}" for key, value in rows)
+
+
+def _figure(value: float, low: float, high: float, n: int, decoder: str) -> str:
+    return f"{value:.2%} ({low:.2%} to {high:.2%}, 95 % Wilson, n = {n}, {decoder})"
+
+
+def _print_lines(files: Sequence[Path], predictions: Sequence[Prediction]) -> None:
+    for file, prediction in zip(files, predictions, strict=True):
+        if prediction.error:
+            click.echo(f"{file}: {prediction.error.code}: {prediction.error.message}", err=True)
+        for candidate in prediction.n_best:
+            click.echo(f"{file}\t{candidate.text}\t{candidate.probability:.4f}")
+
+
+def _print_json(files: Sequence[Path], predictions: Sequence[Prediction]) -> None:
+    from dataclasses import asdict
+
+    rows = [
+        {"file": str(file), **asdict(prediction)} for file, prediction in zip(files, predictions, strict=True)
+    ]
+    click.echo(json.dumps(rows, indent=2))

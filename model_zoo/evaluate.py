@@ -1,0 +1,116 @@
+"""How well a model reads images whose texts are known. The metrics are plain functions of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rapidfuzz.distance import Levenshtein
+
+from model_zoo.cards import Accuracy, ModelCard, find_card
+from model_zoo.constraints import Constraints
+from model_zoo.solver import NO_CONSTRAINTS, Solver
+from model_zoo.split import LabelledFile
+from model_zoo.statistics import wilson_interval
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read from one file; `text` is None where the file is no image."""
+
+    file: str
+    part: str
+    label: str
+    text: str | None
+    probability: float | None
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the whole text is the label."""
+        return self.text == self.label
+
+
+@dataclass(frozen=True)
+class ExactMatch:
+    """A share of images, with its 95 % Wilson interval; an unreadable image counts as wrong."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The measurement of a model on some parts of a data set.
+
+    Attributes:
+        decoder: what read the images, `greedy` or `beam`.
+        exact_match: share of images whose whole text is right.
+        character_accuracy: share of label positions with the right character at that position of the answer.
+        character_error_rate: sum of edit distances over the sum of label lengths.
+        errors: the readings that are not right.
+    """
+
+    decoder: str
+    exact_match: ExactMatch
+    character_accuracy: float
+    character_error_rate: float
+    errors: tuple[Reading, ...]
+
+
+def read_files(
+    solver: Solver,
+    files: Sequence[LabelledFile],
+    constraints: Constraints = NO_CONSTRAINTS,
+    *,
+    decoder: str | None = None,
+    beam_width: int | None = None,
+) -> list[Reading]:
+    """Let the model read every file; options as for `Solver.solve`."""
+    paths = [file.path for file in files]
+    predictions = solver.solve(paths, constraints, decoder=decoder, beam_width=beam_width)
+    return [
+        Reading(file.path.name, file.part, file.label, prediction.text, prediction.probability)
+        for file, prediction in zip(files, predictions, strict=True)
+    ]
+
+
+def measure(readings: Sequence[Reading], decoder: str) -> Evaluation:
+    """The figures over some readings, at least one."""
+    characters = sum(len(reading.label) for reading in readings)
+    in_place = sum(
+        wanted == got
+        for reading in readings
+        for wanted, got in zip(reading.label, reading.text or "", strict=False)
+    )
+    distance = sum(Levenshtein.distance(reading.label, reading.text or "") for reading in readings)
+    return Evaluation(
+        decoder=decoder,
+        exact_match=_exact_match(readings),
+        character_accuracy=in_place / characters,
+        character_error_rate=distance / characters,
+        errors=tuple(reading for reading in readings if not reading.is_right),
+    )
+
+
+def record(name_or_path: str, readings: Sequence[Reading], decoder: str) -> ModelCard:
+    """Write the accuracy of each part into the model's card, in place of what stood there for that decoder.
+
+    The fingerprint leaves the accuracy out, so the model stays the same to workers and producers.
+    """
+    card, directory = find_card(name_or_path)
+    parts = sorted({reading.part for reading in readings})
+    kept = [it for it in card.accuracy if it.part not in parts or it.decoder != decoder]
+    for part in parts:
+        match = _exact_match([reading for reading in readings if reading.part == part])
+        kept.append(Accuracy(part, decoder, match.value, match.low, match.high, match.n))
+    updated = replace(card, accuracy=tuple(sorted(kept, key=lambda it: (it.part, it.decoder))))
+    Path(directory, f"{card.name}.json").write_text(updated.to_json(), encoding="utf-8")
+    return updated
+
+
+def _exact_match(readings: Sequence[Reading]) -> ExactMatch:
+    right, n = sum(reading.is_right for reading in readings), len(readings)
+    return ExactMatch(right / n, *wilson_interval(right, n), n)

@@ -1,0 +1,52 @@
+"""A folder of synthetic images named LABEL.png."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from model_zoo.errors import DataError
+from model_zoo.generators import kaptcha
+from model_zoo.generators.labels import distinct_labels
+
+
+def kaptcha_image(text: str, source: random.Random) -> Image.Image:
+    """One image in the style of Kaptcha, RGBA."""
+    grey: np.ndarray[Any, np.dtype[np.uint8]] = kaptcha.render(text, source)
+    return kaptcha.to_rgba(grey)
+
+
+STYLES: dict[str, Callable[[str, random.Random], Image.Image]] = {"kaptcha": kaptcha_image}
+
+
+def write_examples(out: Path, *, style: str, count: int, seed: int) -> list[Path]:
+    """Write images with labels that no training stream yields.
+
+    Args:
+        out: the folder; made if it is not there, refused if it holds anything.
+        style: one of `STYLES`.
+        count: how many images, each with another label.
+        seed: the same seed writes the same images; a larger count only adds some.
+
+    Returns:
+        The files, in the order in which they were drawn.
+
+    Raises:
+        DataError: an unknown style, or a folder that is not empty.
+    """
+    if style not in STYLES:
+        raise DataError(f"style {style!r} is unknown; known are {', '.join(STYLES)}")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"folder {str(out)!r} is not empty; give a new one")
+    out.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for label, source in islice(distinct_labels("examples", seed), count):
+        paths.append(out / f"{label}.png")
+        STYLES[style](label, source).save(paths[-1], optimize=True)
+    return paths

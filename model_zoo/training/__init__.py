@@ -1,0 +1,1 @@
+"""How models are made; the solver never imports it."""

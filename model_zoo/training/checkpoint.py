@@ -1,0 +1,105 @@
+"""The state of a run after an epoch, as safetensors: no pickle, also not for ourselves.
+
+Learning rate and randomness are functions of seed, epoch and step, so weights, their average and the
+optimiser's two moments are all there is to keep; a resumed run ends in the same weights as one that was
+never stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from model_zoo.errors import DataError
+from model_zoo.training.recipe import Recipe
+
+_SEPARATOR = ":"
+
+
+@dataclass
+class TrainingState:
+    """What changes while training.
+
+    Attributes:
+        network: being trained.
+        average: its running average, the one that is shipped.
+        optimizer: of `network`.
+        epoch: epochs done.
+    """
+
+    network: nn.Module
+    average: nn.Module
+    optimizer: torch.optim.Optimizer
+    epoch: int = 0
+
+
+def save_checkpoint(path: Path, state: TrainingState, recipe: Recipe, data: str) -> None:
+    """Write the state atomically: a kill leaves the old file or the new one.
+
+    Args:
+        path: of the checkpoint.
+        state: after a whole epoch.
+        recipe: of the run.
+        data: hash of the training data.
+    """
+    tensors = _named("network", state.network.state_dict()) | _named("average", state.average.state_dict())
+    for number, moments in state.optimizer.state_dict()["state"].items():
+        tensors |= _named(f"optimizer{_SEPARATOR}{number}", moments)
+    metadata = {"epoch": str(state.epoch), "recipe": _canonical(recipe), "data": data}
+    write_safetensors(path, tensors, metadata)
+
+
+def load_checkpoint(path: Path, state: TrainingState, recipe: Recipe, data: str) -> None:
+    """Bring `state` to where the checkpoint was written.
+
+    Raises:
+        DataError: no checkpoint there, or one of another recipe or other data.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"there is no run to resume at {path}: {error}; start it without --resume") from error
+    if (metadata.get("recipe"), metadata.get("data")) != (_canonical(recipe), data):
+        raise DataError(
+            f"the run at {path} had another recipe or other data; resume with its options, or delete the file"
+        )
+    state.network.load_state_dict(_below("network", tensors))
+    state.average.load_state_dict(_below("average", tensors))
+    content = state.optimizer.state_dict()
+    numbers = sorted({int(key.split(_SEPARATOR)[1]) for key in tensors if key.startswith("optimizer")})
+    content["state"] = {number: _below(f"optimizer{_SEPARATOR}{number}", tensors) for number in numbers}
+    state.optimizer.load_state_dict(content)
+    state.epoch = int(metadata["epoch"])
+
+
+def write_safetensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
+    """Write beside, sync, rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.name + ".part")
+    save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, beside, metadata)
+    with beside.open("rb") as file:
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def _named(prefix: str, tensors: dict[str, Any]) -> dict[str, torch.Tensor]:
+    return {f"{prefix}{_SEPARATOR}{key}": value.clone() for key, value in tensors.items()}
+
+
+def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    start = prefix + _SEPARATOR
+    return {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
+
+
+def _canonical(recipe: Recipe) -> str:
+    return json.dumps(asdict(recipe), sort_keys=True)

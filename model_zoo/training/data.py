@@ -1,0 +1,97 @@
+"""Labelled images in memory, real and generated."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from model_zoo.charset import Charset
+from model_zoo.errors import DataError, UnreadableImage
+from model_zoo.generators import kaptcha
+from model_zoo.generators.labels import KAPTCHA_SLOTS, draw_label, random_source
+from model_zoo.preprocess import read_image, resize_grey, to_batch
+from model_zoo.split import LabelledFile
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images of one size with their right texts.
+
+    Attributes:
+        pixels: uint8 (N, 1, H, W).
+        labels: N texts.
+    """
+
+    pixels: torch.Tensor
+    labels: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __add__(self, other: LabelledImages) -> LabelledImages:
+        return LabelledImages(torch.cat((self.pixels, other.pixels)), self.labels + other.labels)
+
+
+def load_images(files: Sequence[LabelledFile], height: int, width: int) -> LabelledImages:
+    """The images of `files` at one size.
+
+    Raises:
+        DataError: a file that is no image we read: training data must be clean.
+    """
+    images = []
+    for file in files:
+        try:
+            images.append(resize_grey(read_image(file.path), height, width))
+        except UnreadableImage as error:
+            raise DataError(f"training image {str(file.path)!r} is unreadable: {error}; remove it") from error
+    return LabelledImages(to_batch(images), tuple(file.label for file in files))
+
+
+def generate_images(
+    count: int, *, seed: int, epoch: int, charset: Charset, length: tuple[int, int], size: tuple[int, int]
+) -> LabelledImages:
+    """Fresh synthetic images for one epoch; never a label that is reserved for examples.
+
+    Args:
+        count: how many, at least 1.
+        seed: of the run.
+        epoch: each epoch has images of its own.
+        charset: the characters to draw; for Kaptcha's own alphabet with its frequencies.
+        length: the fewest and the most characters.
+        size: (H, W) of the result.
+    """
+    slots = KAPTCHA_SLOTS if set(charset.chars) == set(KAPTCHA_SLOTS) else charset.chars
+    images, labels = [], []
+    for number in range(count):
+        source = random_source("training", seed, epoch * count + number)
+        labels.append(draw_label("training", source, slots, length))
+        images.append(resize_grey(kaptcha.render(labels[-1], source), *size))
+    return LabelledImages(to_batch(images), tuple(labels))
+
+
+def mean_and_std(pixels: torch.Tensor) -> tuple[float, float]:
+    """Of grey values in 0..1, rounded to what a reader of the card can check.
+
+    Args:
+        pixels: uint8 (N, 1, H, W).
+    """
+    values = pixels.double() / 255
+    return round(values.mean().item(), 4), round(max(values.std().item(), 1e-3), 4)
+
+
+def check_labels(labels: Sequence[str], time_steps: int) -> None:
+    """Refuse labels that T frames cannot carry: a frame a character, and a blank between equal neighbours.
+
+    Raises:
+        DataError: such a label.
+    """
+    for label in labels:
+        needed = len(label) + sum(a == b for a, b in itertools.pairwise(label))
+        if needed > time_steps:
+            raise DataError(
+                f"label {label!r} needs {needed} time steps, the model has {time_steps}; "
+                "train with a wider input (--width)"
+            )
