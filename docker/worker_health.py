@@ -11,15 +11,13 @@ import sys
 
 from worker.celery_app import app
 
-TIMEOUT_S = 10.0
 
-
-def main() -> int:
+def main(timeout_s: float = 10.0) -> int:
     """Ping the nodes of this host; the first answer is enough."""
     pattern = f"*@{socket.gethostname()}"
-    replies = app.control.ping(timeout=TIMEOUT_S, pattern=pattern, matcher="glob", limit=1)
+    replies = app.control.ping(timeout=timeout_s, pattern=pattern, matcher="glob", limit=1)
     if not replies:
-        print(f"no Celery node {pattern} answered within {TIMEOUT_S:g} s", file=sys.stderr)
+        print(f"no Celery node {pattern} answered within {timeout_s:g} s", file=sys.stderr)
     return 0 if replies else 1
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -163,17 +165,17 @@ def test_a_password_is_asked_for_and_none_is_written_down() -> None:
 def composed_redis(redis_server: str, tmp_path: Path) -> Iterator[redis.Redis]:
     """Redis started by the command of compose.yaml, on a Unix socket instead of a port."""
     shell, flag, script = _services()["redis"]["command"]
-    socket = tmp_path / "redis.sock"
+    path = tmp_path / "redis.sock"
     # Compose turns $$ into $.
     script = script.replace("$$", "$").replace(
-        "redis-server -", f"{redis_server} - --port 0 --unixsocket {socket} --dir {tmp_path}"
+        "redis-server -", f"{redis_server} - --port 0 --unixsocket {path} --dir {tmp_path}"
     )
     environment = {"CAPTCHAFLEET_BROKER_PASSWORD": PASSWORD, "REDIS_MAXMEMORY": "64mb"}
     server = subprocess.Popen([shell, flag, script], env=environment, stdout=subprocess.DEVNULL)
-    client = redis.Redis(unix_socket_path=str(socket), password=PASSWORD, decode_responses=True)
+    client = redis.Redis(unix_socket_path=str(path), password=PASSWORD, decode_responses=True)
     try:
         for _ in range(100):
-            if socket.exists():
+            if path.exists():
                 break
             time.sleep(0.1)
         yield client
@@ -203,6 +205,57 @@ def test_the_redis_of_compose_refuses_who_has_no_password(composed_redis: redis.
     with pytest.raises(redis.AuthenticationError, match="Authentication required"):
         stranger.ping()
     stranger.close()
+
+
+# A node without our tasks, and so without a model: the ping is answered by Celery itself.
+NODE = """
+import sys
+from worker.celery_app import app
+app.conf.include = []
+app.worker_main(["worker", "-P", "solo", "-n", sys.argv[1], "--without-gossip", "--without-mingle"])
+"""
+HEALTH = "import sys, worker_health; sys.exit(worker_health.main(timeout_s=1.0))"
+
+
+def _health(broker: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", HEALTH]
+    return subprocess.run(command, cwd=DOCKER, env=broker, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize(
+    ("host", "healthy"),
+    [
+        pytest.param(socket.gethostname(), True, id="a node of this container"),
+        pytest.param("another-container", False, id="a node of another container does not count"),
+    ],
+)
+def test_the_health_check_asks_the_nodes_of_its_own_container(
+    composed_redis: redis.Redis, host: str, healthy: bool
+) -> None:
+    path = composed_redis.connection_pool.connection_kwargs["path"]
+    ours = {"CAPTCHAFLEET_BROKER": f"redis+socket://{path}", "CAPTCHAFLEET_BROKER_PASSWORD": PASSWORD}
+    broker = os.environ | ours | {"PYTHONPATH": str(ROOT)}
+    assert _health(broker).returncode == 1, "no node is there yet"
+    command = [sys.executable, "-c", NODE, f"probe@{host}"]
+    attempts = 5
+    node = subprocess.Popen(command, env=broker, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        # The node is there once it has bound its mailbox.
+        for _ in range(300):
+            if composed_redis.exists("_kombu.binding.celery.pidbox"):
+                break
+            time.sleep(0.1)
+        said = _health(broker)
+        # A busy machine may need a second or third ping.
+        while healthy and said.returncode and (attempts := attempts - 1):
+            said = _health(broker)
+    finally:
+        node.terminate()
+        node.wait(timeout=60)
+    assert (said.returncode == 0) == healthy, said.stderr
+    if not healthy:
+        assert said.stderr == f"no Celery node *@{socket.gethostname()} answered within 1 s\n"
 
 
 def test_the_documents_say_that_the_images_were_not_built_here() -> None:
