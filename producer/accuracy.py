@@ -1,0 +1,203 @@
+"""How well the answers of a job fit its labels. A pure function of the journal's lines and the labels.
+
+Every figure is defined in docs/report.md. One pass, memory bounded by the alphabet and a few caps, and no
+figure depends on the order of the lines: which worker was faster must not change a report.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from typing import TypeVar
+
+from rapidfuzz.distance import Levenshtein
+
+from producer.figures import (
+    MAX_CONFUSIONS_KEPT,
+    MAX_OUTSIDE_KEPT,
+    MAX_WRONG_KEPT,
+    AccuracyReport,
+    CharacterRow,
+    Confusion,
+    EditKind,
+    LengthRow,
+    Share,
+    WrongAnswer,
+)
+from producer.labels import LabelSource, StemLabels
+from producer.results import ResultLine
+from producer.smallest import Smallest
+
+FEW_LABELS = 100  # below it, an exact match of 100 % still leaves 3.7 points and more to chance
+
+# Probabilities are summed in whole units, this many to 1, because a sum of floats depends on its order.
+_PROBABILITY_UNITS = 10**12
+
+_K = TypeVar("_K", str, tuple[EditKind, str, str])
+_KINDS: dict[str, EditKind] = {"replace": "replaced", "insert": "inserted", "delete": "deleted"}
+
+
+def measure(
+    lines: Iterable[ResultLine], labels: LabelSource, *, ignore_case: bool = False, charset: str | None = None
+) -> AccuracyReport:
+    """Compare the answers of a job with its labels.
+
+    Args:
+        lines: of the journal, in any order, one an image.
+        labels: what the images should read.
+        ignore_case: compare casefolded texts; without it, matching is exact, code point by code point.
+        charset: the characters the model can answer; None where that is unknown.
+    """
+    tally = _Tally(ignore_case, charset)
+    for line in lines:
+        tally.add(line, labels.label_of(line.file))
+    return tally.report(labels)
+
+
+class _Tally:
+    """The sums of one pass."""
+
+    def __init__(self, ignore_case: bool, charset: str | None) -> None:
+        self._ignore_case = ignore_case
+        self._charset = None if charset is None else frozenset(self._fold(charset))
+        self.images = self.answered = self.outside = self.edits = 0
+        self.labelled, self.labelled_answered, self.right = 0, 0, 0
+        self.errors: Counter[str] = Counter()
+        self.outside_characters: Counter[str] = Counter()
+        self.lengths: Counter[int] = Counter()
+        self.lengths_right: Counter[int] = Counter()
+        self.characters: Counter[str] = Counter()
+        self.characters_right: Counter[str] = Counter()
+        self.confusions: Counter[tuple[EditKind, str, str]] = Counter()
+        self.probability_units: Counter[bool] = Counter()  # summed over right and over wrong answers
+        self.probabilities: Counter[bool] = Counter()
+        self._wrong: Smallest[WrongAnswer] = Smallest(MAX_WRONG_KEPT)
+
+    def add(self, line: ResultLine, label: str | None) -> None:
+        """Count one image."""
+        self.images += 1
+        text = None if line.error is not None else line.text
+        if text is None:
+            # A line with neither text nor error breaks the contract: the worker failed on it.
+            self.errors[line.error.code if line.error is not None else "worker_error"] += 1
+        else:
+            self.answered += 1
+        if label is not None:
+            self._compare(line, label, text)
+
+    def _compare(self, line: ResultLine, label: str, text: str | None) -> None:
+        folded = self._fold(label)
+        self.labelled += 1
+        self.lengths[len(folded)] += 1
+        self.characters.update(folded)
+        if self._charset is not None and (outside := set(folded) - self._charset):
+            self.outside += 1
+            self.outside_characters.update(outside)
+        if text is None:
+            self.edits += len(folded)
+            return
+        self.labelled_answered += 1
+        answer = self._fold(text)
+        self.characters_right.update(a for a, b in zip(folded, answer, strict=False) if a == b)
+        right = folded == answer
+        if (probability := _finite(line.probability)) is not None:
+            self.probability_units[right] += round(probability * _PROBABILITY_UNITS)
+            self.probabilities[right] += 1
+        if right:
+            self.right += 1
+            self.lengths_right[len(folded)] += 1
+        else:
+            self._add_wrong(line, label, text)
+            self._add_edits(folded, answer)
+
+    def _add_edits(self, label: str, answer: str) -> None:
+        edits = Levenshtein.editops(label, answer)
+        self.edits += len(edits)
+        for edit in edits:
+            kind = _KINDS[edit.tag]
+            expected = "" if kind == "inserted" else label[edit.src_pos]
+            given = "" if kind == "deleted" else answer[edit.dest_pos]
+            self.confusions[kind, expected, given] += 1
+
+    def _add_wrong(self, line: ResultLine, label: str, text: str) -> None:
+        probability = _finite(line.probability)
+        wrong = WrongAnswer(line.id, line.file, label, text, probability, line.n_best)
+        self._wrong.offer((1.0 if probability is None else -probability, line.id), wrong)
+
+    def _fold(self, text: str) -> str:
+        return text.casefold() if self._ignore_case else text
+
+    def _mean(self, right: bool) -> float | None:
+        if not (answers := self.probabilities[right]):
+            return None
+        return self.probability_units[right] / (answers * _PROBABILITY_UNITS)
+
+    def report(self, labels: LabelSource) -> AccuracyReport:
+        """The sums as a report."""
+        return AccuracyReport(
+            images=self.images,
+            answered=self.answered,
+            errors=dict(_most_frequent(self.errors)),
+            labels=labels.name,
+            ignore_case=self._ignore_case,
+            exact_match=_share(self.right, self.labelled),
+            answered_exact_match=_share(self.right, self.labelled_answered),
+            label_characters=self.characters.total(),
+            characters_right=self.characters_right.total(),
+            edits=self.edits,
+            by_length=tuple(
+                LengthRow(n, Share(self.lengths_right[n], self.lengths[n])) for n in sorted(self.lengths)
+            ),
+            by_character=self._character_rows(),
+            confusions=self._confusion_rows(),
+            confusions_total=self.confusions.total(),
+            wrong=self._wrong.items(),
+            wrong_total=self.labelled_answered - self.right,
+            outside_charset=None if self._charset is None else self.outside,
+            outside_characters=tuple(
+                c for c, _ in _most_frequent(self.outside_characters)[:MAX_OUTSIDE_KEPT]
+            ),
+            mean_probability_right=self._mean(True),
+            mean_probability_wrong=self._mean(False),
+            notes=tuple(self._notes(labels)),
+        )
+
+    def _character_rows(self) -> tuple[CharacterRow, ...]:
+        rows = [CharacterRow(c, Share(self.characters_right[c], n)) for c, n in self.characters.items()]
+        # By misses, not by share: a character seen once and missed once says little.
+        return tuple(
+            sorted(rows, key=lambda r: (r.accuracy.right - r.accuracy.n, r.accuracy.value, r.character))
+        )
+
+    def _confusion_rows(self) -> tuple[Confusion, ...]:
+        return tuple(
+            Confusion(kind, expected, given, count, self.characters[expected])
+            for (kind, expected, given), count in _most_frequent(self.confusions)[:MAX_CONFUSIONS_KEPT]
+        )
+
+    def _notes(self, labels: LabelSource) -> Iterable[str]:
+        if self.images and (note := labels.note(self.images, self.labelled)) is not None:
+            yield note
+        if self.outside:
+            verb = "uses" if self.outside == 1 else "use"
+            note = f"{self.outside} of {self.labelled} labels {verb} characters that this model cannot answer"
+            advice = "; if the file names are no labels, use --labels none"
+            yield note + (advice if isinstance(labels, StemLabels) else "")
+        if 0 < self.labelled < FEW_LABELS:
+            noun = "label" if self.labelled == 1 else "labels"
+            yield f"exact match rests on {self.labelled} {noun}: trust its interval, not the figure alone"
+
+
+def _finite(probability: float | None) -> float | None:
+    """None for what JSON readers accept beyond numbers (NaN, Infinity), so that no mean is spoilt."""
+    return probability if probability is not None and math.isfinite(probability) else None
+
+
+def _share(right: int, n: int) -> Share | None:
+    return Share(right, n) if n else None
+
+
+def _most_frequent(counts: Counter[_K]) -> list[tuple[_K, int]]:
+    """Largest count first; equal counts in the order of their keys, so that no order of lines shows."""
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))

@@ -1,0 +1,147 @@
+"""The figures of an accuracy report as plain values. Defined in docs/report.md, measured in `accuracy`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from model_zoo.statistics import wilson_interval
+from worker.contract import Candidate
+
+MAX_WRONG_KEPT = 1000  # wrong answers kept for the reader, most confident first; all are counted
+MAX_CONFUSIONS_KEPT = 100
+MAX_OUTSIDE_KEPT = 20  # examples of characters that the model cannot answer
+
+EditKind = Literal["replaced", "inserted", "deleted"]
+
+
+@dataclass(frozen=True)
+class Share:
+    """`right` of `n`, with the 95 % Wilson interval of the share behind it.
+
+    Attributes:
+        right: how many were right.
+        n: of how many, at least 1.
+    """
+
+    right: int
+    n: int
+
+    @property
+    def value(self) -> float:
+        """The share, 0 to 1."""
+        return self.right / self.n
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """(low, high), both within [0, 1]."""
+        return wilson_interval(self.right, self.n)
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """One kind of edit between a label and its answer, over all answered images with a label.
+
+    Attributes:
+        kind: `replaced`, `inserted` (the answer has a character too many) or `deleted` (one too few).
+        label_character: what should stand there; empty for `inserted`.
+        answer_character: what stands there; empty for `deleted`.
+        count: how often.
+        occurrences: of `label_character` in all labels; 0 for `inserted`.
+    """
+
+    kind: EditKind
+    label_character: str
+    answer_character: str
+    count: int
+    occurrences: int
+
+
+@dataclass(frozen=True)
+class LengthRow:
+    """Exact match of the labels of one length (in characters)."""
+
+    length: int
+    exact_match: Share
+
+
+@dataclass(frozen=True)
+class CharacterRow:
+    """How often one character of the labels stands at its position in the answer."""
+
+    character: str
+    accuracy: Share
+
+
+@dataclass(frozen=True)
+class WrongAnswer:
+    """An image that was answered, but not with its label."""
+
+    id: int
+    file: str
+    label: str
+    text: str
+    probability: float | None
+    n_best: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True)
+class AccuracyReport:
+    """What `measure` found.
+
+    Attributes:
+        images: lines of the journal: images with an answer or an error.
+        answered: of these, images with a text.
+        errors: error code -> images, the most frequent first.
+        labels: the source of the labels, as given to `--labels`.
+        ignore_case: whether texts were compared without case.
+        exact_match: of all images with a label, an error counting as wrong; None without labels.
+        answered_exact_match: of the answered images with a label; None without any.
+        label_characters: in all labels.
+        characters_right: positions of labels at which the answer has the same character.
+        edits: edit distances summed; an image without an answer counts as all its characters deleted.
+        by_length: exact match by length of the label, shortest first.
+        by_character: accuracy by character of the labels, the most often missed first.
+        confusions: the most frequent edits of answered images, at most `MAX_CONFUSIONS_KEPT`.
+        confusions_total: all edits of answered images.
+        wrong: the most confident wrong answers, at most `MAX_WRONG_KEPT`.
+        wrong_total: all wrong answers (errors are not among them).
+        outside_charset: labels with a character the model cannot answer; None where its charset is unknown.
+        outside_characters: the most frequent of these characters.
+        mean_probability_right: of the right answers; None without any.
+        mean_probability_wrong: of the wrong answers; None without any.
+        notes: sentences that the reader of these figures must not miss.
+    """
+
+    images: int
+    answered: int
+    errors: Mapping[str, int] = field(hash=False)
+    labels: str
+    ignore_case: bool
+    exact_match: Share | None
+    answered_exact_match: Share | None
+    label_characters: int
+    characters_right: int
+    edits: int
+    by_length: tuple[LengthRow, ...]
+    by_character: tuple[CharacterRow, ...]
+    confusions: tuple[Confusion, ...]
+    confusions_total: int
+    wrong: tuple[WrongAnswer, ...]
+    wrong_total: int
+    outside_charset: int | None
+    outside_characters: tuple[str, ...]
+    mean_probability_right: float | None
+    mean_probability_wrong: float | None
+    notes: tuple[str, ...]
+
+    @property
+    def character_accuracy(self) -> float | None:
+        """Share of label positions whose character stands at the same position of the answer."""
+        return self.characters_right / self.label_characters if self.label_characters else None
+
+    @property
+    def character_error_rate(self) -> float | None:
+        """Edit distances over label lengths; above 1 where answers are much longer than labels."""
+        return self.edits / self.label_characters if self.label_characters else None
