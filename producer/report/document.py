@@ -1,0 +1,111 @@
+"""The report as JSON: report.json, and what `--json` prints. docs/report.md explains every key."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from producer.figures import Confusion, Share, WrongAnswer
+from producer.report.summary import RunSummary
+
+REPORT_VERSION = 1
+
+
+def to_json(summary: RunSummary) -> dict[str, Any]:
+    """The report as one JSON object. File names keep their surrogates, so write it as ASCII (`json_text`)."""
+    return {
+        "report_version": REPORT_VERSION,
+        **_run(summary),
+        **_accuracy(summary),
+        "notes": list(summary.notes),
+        "versions": dict(summary.versions),
+    }
+
+
+def json_text(summary: RunSummary) -> str:
+    """The report as the text of report.json: ASCII, indented, with a newline at its end."""
+    return json.dumps(to_json(summary), indent=2, allow_nan=False) + "\n"
+
+
+def _run(summary: RunSummary) -> dict[str, Any]:
+    return {
+        "job": summary.job_id,
+        "directory": summary.directory,
+        "finished_at": summary.finished_at,
+        "complete": summary.complete,
+        "images": summary.images,
+        "answered": summary.answered,
+        "unanswered": summary.unanswered,
+        "errors": dict(summary.errors),
+        "skipped": summary.skipped.count,
+        "skipped_by_reason": dict(summary.skipped.by_reason),
+        "skipped_files": [asdict(skipped) for skipped in summary.skipped.files],
+        "seconds": summary.seconds,
+        "startup_seconds": summary.startup_seconds,
+        "images_per_second": summary.images_per_second,
+        "model": asdict(summary.model),
+        "workers": [asdict(worker) for worker in summary.workers],
+        "options": {
+            **asdict(summary.options),
+            "labels": summary.accuracy.labels,
+            "ignore_case": summary.accuracy.ignore_case,
+        },
+    }
+
+
+def _accuracy(summary: RunSummary) -> dict[str, Any]:
+    accuracy = summary.accuracy
+    return {
+        "exact_match": _share(accuracy.exact_match),
+        "answered_exact_match": _share(accuracy.answered_exact_match),
+        "character_accuracy": accuracy.character_accuracy,
+        "character_error_rate": accuracy.character_error_rate,
+        "label_characters": accuracy.label_characters,
+        "characters_right": accuracy.characters_right,
+        "edits": accuracy.edits,
+        "by_length": [
+            {"length": row.length, **(_share(row.exact_match) or {})} for row in accuracy.by_length
+        ],
+        "by_character": [
+            {"character": row.character, **(_share(row.accuracy) or {})} for row in accuracy.by_character
+        ],
+        "confusions": [_confusion(confusion) for confusion in accuracy.confusions],
+        "confusions_total": accuracy.confusions_total,
+        "wrong_answers": [_wrong(answer) for answer in accuracy.wrong],
+        "wrong_total": accuracy.wrong_total,
+        "labels_outside_charset": accuracy.outside_charset,
+        "outside_characters": list(accuracy.outside_characters),
+        "mean_probability": {
+            "right": accuracy.mean_probability_right,
+            "wrong": accuracy.mean_probability_wrong,
+        },
+    }
+
+
+def _share(share: Share | None) -> dict[str, Any] | None:
+    if share is None:
+        return None
+    low, high = share.interval
+    return {"value": share.value, "low": low, "high": high, "n": share.n, "right": share.right}
+
+
+def _confusion(confusion: Confusion) -> dict[str, Any]:
+    return {
+        "kind": confusion.kind,
+        "label": confusion.label_character,
+        "answer": confusion.answer_character,
+        "count": confusion.count,
+        "occurrences": confusion.occurrences,
+    }
+
+
+def _wrong(wrong: WrongAnswer) -> dict[str, Any]:
+    """Without n-best, which stands in results.jsonl."""
+    return {
+        "id": wrong.id,
+        "file": wrong.file,
+        "label": wrong.label,
+        "text": wrong.text,
+        "probability": wrong.probability,
+    }

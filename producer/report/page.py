@@ -1,0 +1,166 @@
+"""The report as one self-contained HTML file: no scripts, nothing loaded from anywhere.
+
+The page forbids both itself (Content-Security-Policy): images may only be data: URIs, and the one style sheet
+is allowed by its hash (https://www.w3.org/TR/CSP3/#match-element-to-source-list).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+from rapidfuzz.distance import Levenshtein
+
+from producer.figures import WrongAnswer
+from producer.report import wording
+from producer.report.summary import RunSummary
+from producer.report.thumbnails import thumbnail
+from producer.report.visible import visible, visible_character
+from producer.results import ResultLine
+from producer.smallest import Smallest
+from worker.contract import ERROR_CODES, Candidate
+
+MAX_THUMBNAILS = 60
+MAX_ROWS = 1000  # of a table with one image a row
+MAX_UNSURE = 60  # answers shown where nothing could be measured
+MAX_CHARACTERS = 100
+MAX_CONFUSIONS = 25
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a label or an answer, and whether it is where the two differ."""
+
+    text: str
+    changed: bool
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """One answered image in a table.
+
+    Attributes:
+        file: as in the journal.
+        picture: a data: URI; None where it cannot be shown.
+        label: what it should read; the answer itself without labels.
+        text: the answer.
+        probability: of the answer.
+        others: the rest of n-best.
+    """
+
+    file: str
+    picture: str | None
+    label: tuple[Part, ...]
+    text: tuple[Part, ...]
+    probability: float | None
+    others: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True)
+class FailedRow:
+    """One image without an answer."""
+
+    file: str
+    code: str
+    message: str
+
+
+def write_html(
+    summary: RunSummary, lines: Iterable[ResultLine], path: Path, directory: Path | None = None
+) -> None:
+    """Write the report to `path`, whole or not at all.
+
+    Args:
+        summary: what to say.
+        lines: of the journal, for the images without an answer and, without labels, the least sure answers.
+        path: of the HTML file.
+        directory: of the images, for pictures of wrong answers; None shows none.
+    """
+    text = html_text(summary, lines, directory)
+    unfinished = path.with_name(path.name + ".part")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def html_text(summary: RunSummary, lines: Iterable[ResultLine], directory: Path | None = None) -> str:
+    """The report as HTML; arguments as for `write_html`."""
+    failed, unsure = _pick(lines, unlabelled=summary.accuracy.exact_match is None)
+    style = resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
+    template = _environment().from_string(
+        resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
+    )
+    return template.render(
+        summary=summary,
+        accuracy=summary.accuracy,
+        wording=wording,
+        style=style,
+        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii"),
+        meanings=ERROR_CODES,
+        failed=failed,
+        wrong=_rows(summary.accuracy.wrong, directory),
+        unsure=_rows(unsure, directory),
+        max_characters=MAX_CHARACTERS,
+        max_confusions=MAX_CONFUSIONS,
+    )
+
+
+def _pick(
+    lines: Iterable[ResultLine], unlabelled: bool
+) -> tuple[tuple[FailedRow, ...], tuple[ResultLine, ...]]:
+    """The images without an answer, in the order of the manifest, and the answers to look at first."""
+    failed: Smallest[FailedRow] = Smallest(MAX_ROWS)
+    unsure: Smallest[ResultLine] = Smallest(MAX_UNSURE)
+    for line in lines:
+        if line.error is not None:
+            failed.offer((line.id,), FailedRow(line.file, line.error.code, line.error.message))
+        elif unlabelled and line.text is not None and line.probability is not None:
+            unsure.offer((line.probability, line.id), line)
+    return failed.items(), unsure.items()
+
+
+def _rows(images: Iterable[WrongAnswer | ResultLine], directory: Path | None) -> list[ImageRow]:
+    rows = []
+    for number, image in enumerate(images):
+        text = image.text or ""
+        label = image.label if isinstance(image, WrongAnswer) else text
+        shown = directory if number < MAX_THUMBNAILS else None
+        rows.append(
+            ImageRow(
+                file=image.file,
+                picture=None if shown is None else thumbnail(shown, image.file),
+                label=_parts(label, text),
+                text=_parts(text, label),
+                probability=image.probability,
+                others=tuple(other for other in image.n_best if other.text != image.text),
+            )
+        )
+    return rows
+
+
+def _parts(text: str, other: str) -> tuple[Part, ...]:
+    """`text` in pieces, those marked that an alignment with `other` does not find there."""
+    codes = Levenshtein.opcodes(text, other)
+    parts = (Part(text[code.src_start : code.src_end], code.tag != "equal") for code in codes)
+    return tuple(part for part in parts if part.text)
+
+
+def _environment() -> Environment:
+    """Every text that the page prints is made visible and then escaped, so no template can forget it."""
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: visible(value) if type(value) is str else value,
+    )
+    environment.filters["char"] = visible_character
+    return environment

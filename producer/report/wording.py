@@ -1,0 +1,213 @@
+"""The words that terminal and HTML share, so that both forms of a report say the same.
+
+Texts from outside stand in them as they came; each form makes them harmless (`producer.report.visible`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from producer.figures import AccuracyReport, Confusion, Share
+from producer.report.summary import CardAccuracy, ModelFacts, RunSummary, WorkerFacts
+from producer.report.visible import visible_character
+
+MAX_WORKERS_NAMED = 20
+EXACT_MATCH = "Exact match"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line of "what ran": a name and its value."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure: its name, its value, and what it is a share of."""
+
+    name: str
+    value: str
+    of: str
+
+
+def percent(value: float) -> str:
+    """A share as "97.5 %". What is not all never reads 100 %, what is not nothing never 0 %."""
+    for digits in range(1, 7):
+        text = f"{100 * value:.{digits}f}"
+        if (float(text) >= 100) == (value >= 1) and (float(text) <= 0) == (value <= 0):
+            break
+    return f"{text} %"
+
+
+def interval(share: Share) -> str:
+    """The 95 % Wilson interval as "94.3 to 98.9 %"."""
+    low, high = share.interval
+    return f"{percent(low).removesuffix(' %')} to {percent(high)}"
+
+
+def count(number: int, noun: str) -> str:
+    """ "1 image", "1,234 images"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def seconds(value: float) -> str:
+    """A time as "0.85 s", "12.3 s", "4 min 10 s" or "3 h 5 min"."""
+    if value < 60:
+        return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"
+    minutes = round(value) // 60
+    return f"{minutes} min {round(value) % 60} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def rate(value: float) -> str:
+    """Throughput as "3.4 images/s" or "1,234 images/s"."""
+    return f"{value:,.0f} images/s" if value >= 100 else f"{value:.1f} images/s"
+
+
+def probability(value: float | None) -> str:
+    """A probability with three digits; empty where there is none. What is not certain never reads 1.000."""
+    if value is None:
+        return ""
+    return "> 0.999" if 0.9995 <= value < 1 else "< 0.001" if 0 < value < 0.0005 else f"{value:.3f}"
+
+
+def figures(accuracy: AccuracyReport) -> tuple[Figure, ...]:
+    """The figures of a report with labels, the one that counts first; none without labels."""
+    exact, answered = accuracy.exact_match, accuracy.answered_exact_match
+    characters, errors = accuracy.character_accuracy, accuracy.character_error_rate
+    if exact is None or characters is None or errors is None:
+        return ()
+    found = [Figure(EXACT_MATCH, percent(exact.value), f"{exact.right:,} of {exact.n:,} labelled images")]
+    if answered is not None and answered.n < exact.n:
+        of = f"{answered.right:,} of {answered.n:,}"
+        found.append(Figure("Exact match of the answered", percent(answered.value), of))
+    total = f"{accuracy.label_characters:,}"
+    right = f"{accuracy.characters_right:,} of {total} label positions"
+    edits = f"{count(accuracy.edits, 'edit')} for {total} label characters"
+    found.append(Figure("Character accuracy", percent(characters), right))
+    found.append(Figure("Character error rate", percent(errors), edits))
+    return tuple(found)
+
+
+def unmeasured(summary: RunSummary) -> str:
+    """Why there is no accuracy."""
+    if summary.accuracy.labels == "none":
+        return "not measured: there are no labels (--labels none)"
+    if not summary.images:
+        return "not measured: there are no images"
+    if not summary.accuracy.images:
+        return "not measured: no image has an answer yet"
+    return f"not measured: no image has a label (--labels {summary.accuracy.labels})"
+
+
+def partial(summary: RunSummary) -> str:
+    """What an interrupted job's report has to say first."""
+    verb = "has" if summary.unanswered == 1 else "have"
+    return (
+        f"Partial report: {summary.unanswered:,} of {count(summary.images, 'image')} {verb} no answer yet. "
+        f"All figures are about the other {summary.accuracy.images:,}; 'producer resume' sends the rest."
+    )
+
+
+def confusion(edit: Confusion) -> str:
+    """What happened to a character: "n read as m", "n left out", "m added"."""
+    expected, given = visible_character(edit.label_character), visible_character(edit.answer_character)
+    if edit.kind == "replaced":
+        return f"{expected} read as {given}"
+    return f"{expected} left out" if edit.kind == "deleted" else f"{given} added"
+
+
+def times(edit: Confusion) -> str:
+    """How many of the character's occurrences went this way; a character too many is of none."""
+    return f"{edit.count:,} of {edit.occurrences:,}" if edit.occurrences else f"{edit.count:,}"
+
+
+def run_facts(summary: RunSummary) -> tuple[Fact, ...]:
+    """What ran, where and how, line by line."""
+    facts = [
+        Fact("Directory", summary.directory),
+        Fact("Images", _images(summary)),
+        Fact("Speed", _speed(summary)),
+        *_model_facts(summary.model),
+        Fact("Workers", _workers(summary.workers)),
+        Fact("Decoding", _decoding(summary)),
+        Fact("Labels", _labels(summary)),
+        Fact("Job", summary.job_id),
+    ]
+    if summary.finished_at is not None:
+        facts.append(Fact("Finished", summary.finished_at))
+    if summary.versions:
+        facts.append(Fact("Versions", ", ".join(f"{name} {v}" for name, v in summary.versions.items())))
+    return tuple(facts)
+
+
+def _images(summary: RunSummary) -> str:
+    parts = [f"{summary.answered:,} answered"]
+    if failed := sum(summary.errors.values()):
+        parts.append(f"{failed:,} could not be answered")
+    if summary.unanswered:
+        parts.append(f"{summary.unanswered:,} have no answer yet")
+    text = f"{summary.images:,} ({', '.join(parts)})"
+    return text + (f"; {count(summary.skipped.count, 'other file')} skipped" if summary.skipped.count else "")
+
+
+def _speed(summary: RunSummary) -> str:
+    startup = "" if summary.startup_seconds is None else f"start-up took {seconds(summary.startup_seconds)}"
+    if not summary.answered:
+        return "; ".join(filter(None, ("nothing was answered", startup)))
+    if summary.images_per_second is None or summary.seconds is None:
+        return "; ".join(filter(None, ("unknown", startup)))
+    took = f"{summary.answered:,} answered in {seconds(summary.seconds)}"
+    more = f"; {startup} more" if startup else ""
+    return f"{rate(summary.images_per_second)} ({took}{more})"
+
+
+def _model_facts(model: ModelFacts) -> list[Fact]:
+    details = []
+    if model.width is not None and model.height is not None:
+        details.append(f"{model.width} x {model.height} px")
+    if model.time_steps is not None:
+        details.append(f"{model.time_steps} time steps")
+    if model.parameters is not None:
+        details.append(count(model.parameters, "parameter"))
+    name = f"{model.name}@{model.fingerprint}" if model.fingerprint else model.name
+    facts = [Fact("Model", ", ".join([name, *details]))]
+    if model.charset is not None:
+        facts.append(Fact("Model reads", f"{count(len(model.charset), 'character')}: {model.charset}"))
+    if model.accuracy:
+        facts.append(Fact("Model's card", "; ".join(_card(row) for row in model.accuracy)))
+    return facts
+
+
+def _card(row: CardAccuracy) -> str:
+    low = percent(row.low).removesuffix(" %")
+    return (
+        f"{percent(row.value)} exact match ({low} to {percent(row.high)}, n = {row.n:,}) "
+        f"on its {row.part} images, {row.decoder}"
+    )
+
+
+def _workers(workers: tuple[WorkerFacts, ...]) -> str:
+    if not workers:
+        return "none"
+    named = [
+        f"{worker.name} ({worker.device}): {worker.answered:,}" for worker in workers[:MAX_WORKERS_NAMED]
+    ]
+    if more := len(workers) - len(named):
+        named.append(f"and {more} more")
+    return ", ".join(named)
+
+
+def _decoding(summary: RunSummary) -> str:
+    options = summary.options
+    search = f"beam, width {options.beam_width}" if options.decoder == "beam" else "greedy"
+    charset = "any character of the model" if options.charset is None else f"charset {options.charset}"
+    length = "any length" if options.length is None else f"length {options.length}"
+    return f"{search}, {options.n_best} best; {charset}, {length}"
+
+
+def _labels(summary: RunSummary) -> str:
+    case = ", upper and lower case alike" if summary.accuracy.ignore_case else ", matched exactly"
+    source = summary.accuracy.labels
+    return {"none": "none", "stem": f"from the file names{case}"}.get(source, f"from {source}{case}")
