@@ -23,6 +23,8 @@ import pytest
 import redis
 import yaml
 from packaging.specifiers import SpecifierSet
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 ROOT = Path(__file__).parent.parent
 DOCKER = ROOT / "docker"
@@ -201,7 +203,7 @@ def test_the_redis_of_compose_evicts_nothing_and_syncs_every_second(composed_red
 @pytest.mark.redis
 def test_the_redis_of_compose_refuses_who_has_no_password(composed_redis: redis.Redis) -> None:
     path = composed_redis.connection_pool.connection_kwargs["path"]
-    stranger = redis.Redis(unix_socket_path=path, protocol=2)
+    stranger = redis.Redis(unix_socket_path=path, protocol=2, retry=Retry(NoBackoff(), 0))
     with pytest.raises(redis.AuthenticationError, match="Authentication required"):
         stranger.ping()
     stranger.close()
