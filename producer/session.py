@@ -1,0 +1,158 @@
+"""One go at a job whose manifest is written: find the model, send what has no answer, report on the whole."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from model_zoo.constraints import check_feasible, parse_constraints
+from model_zoo.errors import ConstraintError
+from producer.broker import Broker
+from producer.display import Display
+from producer.errors import Interrupted, UsageError
+from producer.fleet import open_store, wait_for_model
+from producer.manifest import JobFacts, append_line, read_batches, read_facts
+from producer.queue import BatchQueue
+from producer.report.summary import RunSummary
+from producer.request import Transport
+from producer.results import Journal
+from producer.run_folder import RunFolder
+from producer.submission import Submission
+from producer.summary import summarise, write_reports
+from producer.terms import JobTerms
+from worker.contract import WorkerInfo
+from worker.store import Store
+
+_SAY_WAITING_AFTER_S = 2.0
+
+
+@dataclass(frozen=True)
+class Session:
+    """One `submit` or `resume` of a job.
+
+    Attributes:
+        folder: of the job.
+        broker: where it goes.
+        transport: how.
+        display: who looks on.
+        started: when the command began, by time.monotonic().
+    """
+
+    folder: RunFolder
+    broker: Broker
+    transport: Transport
+    display: Display
+    started: float
+
+    def carry_out(self) -> RunSummary:
+        """Send, collect, report.
+
+        Raises:
+            UsageError, BrokerUnreachable: before anything is sent.
+            Interrupted: afterwards; the reports are written all the same, and say that they are partial.
+        """
+        facts = read_facts(self.folder.manifest)
+        self.display.run_dir = self.folder.path
+        self.display.note(f"job {facts.request.job}: {facts.images:,} images, run folder {self.folder.path}")
+        store = open_store(self.broker.url)
+        workers = self._find_workers(store)
+        _check_feasible(facts, workers[0])
+        self._remember_model(facts, workers[0])
+        try:
+            self._send(facts, store, workers)
+        except (Interrupted, KeyboardInterrupt):
+            report(self.folder)
+            raise
+        return report(self.folder)
+
+    def _find_workers(self, store: Store) -> list[WorkerInfo]:
+        began = time.monotonic()
+
+        def while_waiting(there: list[WorkerInfo]) -> None:
+            self.broker.check_start()
+            if self.broker.embedded is None and time.monotonic() - began > _SAY_WAITING_AFTER_S:
+                served = ", ".join(sorted({info.model for info in there})) or "nothing"
+                self.display.say(
+                    f"no worker serves {self.broker.model or 'any model'} yet (served: {served}); "
+                    f"waiting up to {self.broker.wait_s:g} s"
+                )
+
+        return wait_for_model(store, self.broker.model, self.broker.wait_s, while_waiting)
+
+    def _remember_model(self, facts: JobFacts, served: WorkerInfo) -> None:
+        if facts.model is None:
+            append_line(
+                self.folder.manifest,
+                "model",
+                name=served.model,
+                fingerprint=served.fingerprint,
+                card=served.card,
+            )
+        elif facts.model["fingerprint"] != served.fingerprint:
+            raise UsageError(
+                f"the job was begun with model {facts.model['name']}@{facts.model['fingerprint']}, now "
+                f"{served.model}@{served.fingerprint} is served; bring back the first, or submit anew"
+            )
+
+    def _send(self, facts: JobFacts, store: Store, workers: list[WorkerInfo]) -> None:
+        terms = _terms(facts, workers[0], self.transport)
+        number = len(facts.sessions)
+        met = {info.name: info.device for info in workers}
+
+        def on_first_send() -> None:
+            append_line(
+                self.folder.manifest,
+                "session",
+                number=number,
+                time=time.time(),
+                startup_seconds=round(time.monotonic() - self.started, 3),
+                workers=met,
+            )
+
+        self.display.check_with(self.broker.check_run)
+        queue = BatchQueue(self.broker.url, workers[0].fingerprint)
+        with Journal(self.folder.results) as journal, self.display.progress(terms.images, journal.n_answered):
+            loop = Submission(terms, store, queue, journal, self.display)
+            try:
+                loop.run(read_batches(self.folder.manifest, terms.job_id), on_first_send)
+            finally:
+                queue.close()
+                if loop.timing.first_sent is not None:
+                    met.update({name: info.device for name, info in loop.workers.items()})
+                    seconds = round(loop.timing.seconds, 3)
+                    append_line(
+                        self.folder.manifest, "session_end", number=number, seconds=seconds, workers=met
+                    )
+
+
+def report(folder: RunFolder) -> RunSummary:
+    """Measure the run folder and write both reports into it."""
+    summary = summarise(folder)
+    write_reports(folder, summary)
+    return summary
+
+
+def _check_feasible(facts: JobFacts, served: WorkerInfo) -> None:
+    options = facts.request.options
+    card: dict[str, Any] = served.card
+    try:
+        constraints = parse_constraints(options.charset, options.length)
+        check_feasible(constraints, str(card["charset"]), int(card["time_steps"]))
+    except ConstraintError as error:
+        raise UsageError(f"model {served.model}: {error}") from error
+
+
+def _terms(facts: JobFacts, served: WorkerInfo, transport: Transport) -> JobTerms:
+    return JobTerms(
+        job_id=facts.request.job,
+        root=facts.request.directory,
+        options=facts.request.options,
+        model=f"{served.model}@{served.fingerprint}",
+        images=facts.images or 0,
+        max_in_flight_bytes=transport.max_in_flight_bytes,
+        max_image_bytes=transport.max_image_bytes,
+        wait_s=transport.wait_s,
+        job_ttl_s=transport.job_ttl_s,
+        visibility_timeout_s=served.visibility_timeout_s,
+    )

@@ -1,0 +1,285 @@
+"""Sends a job's batches and takes their answers, with a bounded window between the two.
+
+One thread, one loop: send while there is room, read the results stream, write the journal, then forget what
+stands in it. Redis keeps only the window. What went missing is found by looking (`_reconcile`), because no
+setting of Celery over Redis makes delivery certain; docs/architecture.md has the reasons.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from producer.errors import Interrupted
+from producer.fleet import serving
+from producer.images import read_image_file
+from producer.manifest import BatchRange, ManifestImage
+from producer.queue import BatchQueue
+from producer.results import Journal, ResultLine, line_of
+from producer.terms import JobTerms, Outstanding, Timing, Watcher
+from worker.contract import (
+    Answer,
+    AnswerError,
+    Batch,
+    BatchResult,
+    ContractError,
+    ImageItem,
+    Task,
+    WorkerInfo,
+)
+from worker.store import Store
+
+Outcome = TypeVar("Outcome")
+
+_HOUSEKEEPING_EVERY_S = 2.0
+_READ_BLOCK_MS = 500
+# A worker whose answers lack images, again and again, is broken; the images must not circle for ever.
+_MAX_INCOMPLETE = 3
+
+
+class Submission:
+    """One run of the loop; `workers` and `timing` tell afterwards who answered and how long it took."""
+
+    def __init__(
+        self, terms: JobTerms, store: Store, queue: BatchQueue, journal: Journal, watcher: Watcher
+    ) -> None:
+        self.timing = Timing()
+        self.workers: dict[str, WorkerInfo] = {}
+        self._terms = terms
+        self._store = store
+        self._queue = queue
+        self._journal = journal
+        self._watcher = watcher
+        self._outstanding: dict[str, Outstanding] = {}
+        self._early: dict[int, ResultLine] = {}
+        self._last_entry = "0"
+        self._serving = 1
+        self._last_served = time.monotonic()
+        self._next_housekeeping = 0.0
+        self._next_renewal = time.monotonic() + terms.job_ttl_s / 10
+
+    def run(self, batches: Iterable[BatchRange], on_first_send: Callable[[], None]) -> None:
+        """Send every batch that lacks an answer, and return once all have theirs.
+
+        Raises:
+            Interrupted: stopped before the end; the journal holds what was answered.
+        """
+        self._patiently(self._open)
+        self._patiently(self._drain)
+        for batch in batches:
+            pending = self._journal_early(batch)
+            if not pending:
+                continue
+            while not self._has_room(batch):
+                self._patiently(self._pump, _READ_BLOCK_MS)
+            if self.timing.first_sent is None:
+                on_first_send()
+                self.timing.first_sent = time.monotonic()
+            self._patiently(self._send, batch, 1)
+            self._patiently(self._pump, None)
+        while self._outstanding:
+            self._patiently(self._pump, _READ_BLOCK_MS)
+        self._patiently(self._store.finish_job, self._terms.job_id, self._terms.options)
+
+    # Before the first sending.
+
+    def _open(self) -> None:
+        self._store.open_job(self._terms.job_id, self._terms.options, self._facts(), self._terms.job_ttl_s)
+
+    def _drain(self) -> None:
+        """Take what workers answered to an earlier run of this job: at most a window's worth."""
+        while entries := self._store.read_results(self._terms.job_id, self._last_entry):
+            for _, result in entries:
+                if isinstance(result, ContractError):
+                    self._watcher.say(f"an answer was left out: {result}")
+                    continue
+                for answer in result.answers:
+                    line = line_of(answer, "", result.worker, result.attempt)
+                    self._early.setdefault(answer.id, line)
+            self._last_entry = entries[-1][0]
+
+    def _journal_early(self, batch: BatchRange) -> list[ManifestImage]:
+        """Journal what needs no sending; returns the images that still lack an answer."""
+        lines = []
+        for image in batch.images:
+            if image.error is not None:
+                lines.append(ResultLine(image.id, image.file, error=image.error))
+            elif early := self._early.pop(image.id, None):
+                answer = Answer(early.id, early.text, early.probability, early.n_best, early.error)
+                lines.append(line_of(answer, image.file, early.worker, early.attempt))
+        self._write(lines)
+        return self._pending(batch)
+
+    # Sending.
+
+    def _has_room(self, batch: BatchRange) -> bool:
+        if not self._outstanding:
+            return True
+        in_flight = sum(entry.size for entry in self._outstanding.values())
+        # Two batches a worker keep it busy; more would only let this job stand longer in others' way.
+        return (
+            len(self._outstanding) < 2 + 2 * self._serving
+            and in_flight + batch.size <= self._terms.max_in_flight_bytes
+        )
+
+    def _send(self, batch: BatchRange, attempt: int, incomplete: int = 0) -> None:
+        items, lines = [], []
+        for image in self._pending(batch):
+            data = read_image_file(self._terms.root, image.file, self._terms.max_image_bytes)
+            if isinstance(data, AnswerError):
+                lines.append(ResultLine(image.id, image.file, error=data))
+            else:
+                items.append(ImageItem(image.id, data))
+        self._write(lines)
+        if not items:
+            self._outstanding.pop(batch.id, None)
+            return
+        # Noted before it is sent: if the broker fails in between, reconciliation finds it.
+        size = sum(len(item.data) for item in items)
+        self._outstanding[batch.id] = Outstanding(batch, size, attempt, time.monotonic(), incomplete)
+        self._store.put_batch(Batch(batch.id, self._terms.job_id, tuple(items)), self._terms.job_ttl_s)
+        self._queue.send(Task(self._terms.job_id, batch.id, attempt, self._terms.options.digest()))
+
+    def _send_again(self, entry: Outstanding) -> None:
+        self._send(entry.batch, entry.attempt + 1, entry.incomplete)
+
+    # Answers.
+
+    def _pump(self, block_ms: int | None) -> None:
+        entries = self._store.read_results(self._terms.job_id, self._last_entry, block_ms)
+        for entry_id, result in entries:
+            if isinstance(result, ContractError):
+                self._watcher.say(f"an answer was left out: {result}")
+            else:
+                self._take(result)
+            self._last_entry = entry_id
+        self._store.forget_results(self._terms.job_id, [entry_id for entry_id, _ in entries])
+        if time.monotonic() >= self._next_housekeeping:
+            self._keep_house()
+
+    def _take(self, result: BatchResult) -> None:
+        entry = self._outstanding.get(result.batch_id)
+        if entry is None:
+            # A second run of a batch that is answered or split; its images have, or will get, their answers.
+            return
+        if result.status == "missing":
+            self._send_again(entry)
+        elif result.status == "split":
+            self._watcher.say(f"batch {result.batch_id} ended several workers; it is cut in two")
+            halves = entry.batch.halves()
+            # Both are noted, as long overdue, before either is sent: the broker may fail in between.
+            self._outstanding.update({half.id: Outstanding(half, 0, 0, float("-inf")) for half in halves})
+            del self._outstanding[result.batch_id]
+            for half in halves:
+                self._send(half, 1)
+        else:
+            self._take_answers(entry, result)
+
+    def _take_answers(self, entry: Outstanding, result: BatchResult) -> None:
+        files = {image.id: image.file for image in entry.batch.images}
+        self._write(
+            [
+                line_of(answer, files[answer.id], result.worker, result.attempt)
+                for answer in result.answers
+                if answer.id in files
+            ]
+        )
+        lacking = self._pending(entry.batch)
+        if not lacking:
+            del self._outstanding[result.batch_id]
+        elif entry.incomplete + 1 < _MAX_INCOMPLETE:
+            entry.incomplete += 1
+            self._send_again(entry)
+        else:
+            reason = AnswerError("worker_error", f"worker {result.worker} left this image out of its answers")
+            self._write([ResultLine(image.id, image.file, error=reason) for image in lacking])
+            del self._outstanding[result.batch_id]
+
+    def _pending(self, batch: BatchRange) -> list[ManifestImage]:
+        return [image for image in batch.images if not self._journal.has(image.id)]
+
+    def _write(self, lines: list[ResultLine]) -> None:
+        try:
+            new = self._journal.append(lines)
+        except OSError as error:
+            raise Interrupted(f"results.jsonl cannot be written: {error.strerror}") from error
+        if new:
+            self.timing.last_answered = time.monotonic()
+            self._watcher.answered(new)
+
+    # Every other second.
+
+    def _keep_house(self) -> None:
+        self._next_housekeeping = time.monotonic() + _HOUSEKEEPING_EVERY_S
+        self._watcher.check()
+        self._stay_known()
+        self._look_for_workers()
+        self._reconcile()
+        if time.monotonic() >= self._next_renewal:
+            self._next_renewal = time.monotonic() + self._terms.job_ttl_s / 10
+            self._store.renew_batches(self._outstanding, self._terms.job_ttl_s)
+
+    def _stay_known(self) -> None:
+        facts = self._store.job(self._terms.job_id)
+        if facts is not None and facts.get("state") == "cancelled":
+            self._store.drop_batches(self._outstanding)
+            raise Interrupted("the job was cancelled")
+        ttl_s = self._terms.job_ttl_s
+        if not self._store.touch_job(self._terms.job_id, self._terms.options, self._facts(), ttl_s):
+            self._watcher.say("Redis has forgotten this job (flushed, or restarted empty); sending it again")
+            self._open()
+            self._last_entry = "0"
+            for entry in list(self._outstanding.values()):
+                self._send_again(entry)
+
+    def _look_for_workers(self) -> None:
+        found = serving(self._store.workers(), self._terms.model)
+        self.workers.update({info.name: info for info in found})
+        now = time.monotonic()
+        if found:
+            self._serving, self._last_served = len(found), now
+        elif now - self._last_served > self._terms.wait_s:
+            raise Interrupted(
+                f"no worker has served {self._terms.model} for {self._terms.wait_s:g} s (--wait)"
+            )
+        elif self._outstanding:
+            self._watcher.say(f"no worker serves {self._terms.model} at the moment; waiting for one")
+
+    def _reconcile(self) -> None:
+        """Send again what is overdue and neither queued, nor with a worker, nor answered."""
+        overdue = time.monotonic() - self._terms.visibility_timeout_s
+        late = [entry for entry in self._outstanding.values() if entry.sent_at < overdue]
+        if not late:
+            return
+        on_its_way = self._queue.on_its_way(self._store.client)
+        for entry in late:
+            if entry.batch.id not in on_its_way:
+                self._watcher.say(f"batch {entry.batch.id} went missing; sending it again")
+                self._send_again(entry)
+
+    def _facts(self) -> dict[str, str]:
+        return {
+            "images": str(self._terms.images),
+            "answered": str(self._journal.n_answered),
+            "model": self._terms.model,
+            "updated": str(int(time.time())),
+        }
+
+    def _patiently(self, step: Callable[..., Outcome], *arguments: object) -> Outcome:
+        """Do a step, again and again while the broker is away; every step may be done twice."""
+        away_since: float | None = None
+        while True:
+            try:
+                return step(*arguments)
+            except (RedisError, OperationalError) as error:
+                now = time.monotonic()
+                away_since = away_since or now
+                self._watcher.check()
+                if now - away_since > self._terms.wait_s:
+                    raise Interrupted(f"the broker is lost: {error}") from error
+                self._watcher.say(f"the broker does not answer ({error}); trying again")
+                time.sleep(0.5)

@@ -1,0 +1,103 @@
+"""From a run folder to the summary that every form of the report shows; offline, from files alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from producer.accuracy import measure
+from producer.errors import UsageError
+from producer.labels import parse_labels_option
+from producer.manifest import JobFacts, read_facts
+from producer.report.document import json_text
+from producer.report.page import write_html
+from producer.report.summary import ModelFacts, RunSummary, Skipped, SkippedFile, WorkerFacts
+from producer.results import ResultLine, read_results
+from producer.run_folder import RunFolder
+
+
+def summarise(folder: RunFolder, labels: str | None = None, ignore_case: bool | None = None) -> RunSummary:
+    """Measure a run folder.
+
+    Args:
+        folder: of the job.
+        labels: `stem`, `none` or a CSV file; None as the job was submitted.
+        ignore_case: None as the job was submitted.
+
+    Raises:
+        UsageError: no job there, or labels that cannot be read.
+    """
+    facts = read_facts(folder.manifest)
+    if facts.images is None:
+        raise UsageError(f"the scan of {folder.path} was cut short and nothing was sent; submit it again")
+    source = parse_labels_option(labels or facts.request.labels)
+    ignore_case = facts.request.ignore_case if ignore_case is None else ignore_case
+    model = _model(facts)
+    by_worker: Counter[str] = Counter()
+    accuracy = measure(
+        _counted(folder.results, by_worker), source, ignore_case=ignore_case, charset=model.charset
+    )
+    return RunSummary(
+        accuracy=accuracy,
+        job_id=facts.request.job,
+        directory=facts.request.directory,
+        images=facts.images,
+        model=model,
+        options=facts.request.options,
+        seconds=_seconds(facts, folder),
+        startup_seconds=sum(float(session["startup_seconds"]) for session in facts.sessions) or None,
+        workers=_workers(facts, by_worker),
+        skipped=Skipped(facts.skipped, tuple(SkippedFile(*item) for item in facts.skipped_files)),
+        note=facts.request.notes,
+        versions={"captchafleet": version("captchafleet")},
+        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def write_reports(folder: RunFolder, summary: RunSummary) -> None:
+    """Write report.json and report.html into the run folder."""
+    folder.report_json.write_text(json_text(summary) + "\n", encoding="ascii")
+    lines = read_results(folder.results) if folder.results.exists() else iter(())
+    write_html(summary, lines, folder.report_html, Path(summary.directory))
+
+
+def _counted(results: Path, by_worker: Counter[str]) -> Iterator[ResultLine]:
+    if not results.exists():
+        return
+    for line in read_results(results):
+        if line.worker is not None:
+            by_worker[line.worker] += 1
+        yield line
+
+
+def _model(facts: JobFacts) -> ModelFacts:
+    if facts.model is None:
+        return ModelFacts(facts.request.model or "none yet", "")
+    return ModelFacts.from_card(facts.model["name"], facts.model["fingerprint"], facts.model["card"])
+
+
+def _workers(facts: JobFacts, by_worker: Counter[str]) -> tuple[WorkerFacts, ...]:
+    seen = [*facts.sessions, *facts.session_ends]
+    devices = {name: device for line in seen for name, device in line["workers"].items()}
+    return tuple(
+        WorkerFacts(name, devices.get(name, "unknown"), count) for name, count in sorted(by_worker.items())
+    )
+
+
+def _seconds(facts: JobFacts, folder: RunFolder) -> float | None:
+    total = sum(float(end["seconds"]) for end in facts.session_ends)
+    if (killed := killed_session(facts, folder)) is not None:
+        total += killed[1]
+    return total or None
+
+
+def killed_session(facts: JobFacts, folder: RunFolder) -> tuple[int, float] | None:
+    """Number and sending time of a session that wrote no end: it ended when its journal was last written."""
+    ended = {end["number"] for end in facts.session_ends}
+    for session in facts.sessions:
+        if session["number"] not in ended and folder.results.exists():
+            return session["number"], max(folder.results.stat().st_mtime - float(session["time"]), 0.0)
+    return None

@@ -1,0 +1,86 @@
+"""What the sending loop is told, and what it tells: the terms of a job, its clock, who looks on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from producer.manifest import BatchRange
+from producer.results import ResultLine
+from worker.contract import JobOptions
+
+
+class Watcher(Protocol):
+    """Who looks on: a display, and whatever must stay alive for the job to go on."""
+
+    def answered(self, lines: list[ResultLine]) -> None:
+        """These images were answered just now."""
+
+    def say(self, message: str) -> None:
+        """Something the user should know."""
+
+    def check(self) -> None:
+        """Raise Interrupted where going on makes no sense."""
+
+
+@dataclass(frozen=True)
+class JobTerms:
+    """What the loop needs to know of its job.
+
+    Attributes:
+        job_id: the job.
+        root: absolute path of the images.
+        options: how images are read.
+        model: NAME@FINGERPRINT.
+        images: how many there are.
+        max_in_flight_bytes: bytes of images outstanding at most; one batch always may be.
+        max_image_bytes: larger files are not sent.
+        wait_s: patience with an absent broker, or with the absence of every worker.
+        job_ttl_s: how long Redis keeps the job without a word from its producer.
+        visibility_timeout_s: after this long a batch that is nowhere is sent again.
+    """
+
+    job_id: str
+    root: str
+    options: JobOptions
+    model: str
+    images: int
+    max_in_flight_bytes: int
+    max_image_bytes: int
+    wait_s: float
+    job_ttl_s: int
+    visibility_timeout_s: float
+
+
+@dataclass
+class Outstanding:
+    """A batch that was sent, or is about to be.
+
+    Attributes:
+        batch: its images.
+        size: bytes of its blob.
+        attempt: which sending this is, from 1.
+        sent_at: by time.monotonic().
+        incomplete: how often its answers lacked images.
+    """
+
+    batch: BatchRange
+    size: int
+    attempt: int
+    sent_at: float
+    incomplete: int = 0
+
+
+@dataclass
+class Timing:
+    """When things happened, in seconds of time.monotonic; None: not yet."""
+
+    first_sent: float | None = None
+    last_answered: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """From the first sending to the last answer in the journal."""
+        if self.first_sent is None or self.last_answered is None:
+            return 0.0
+        return max(self.last_answered - self.first_sent, 0.0)
