@@ -184,7 +184,7 @@ class _TerminalReport:
         """The tables side by side where the width allows it."""
         if not self._wide:
             return Group(*tables)
-        grid = Table.grid(padding=(0, 5, 0, 0), pad_edge=False)
+        grid = Table.grid(padding=(0, 3, 0, 0), pad_edge=False)
         grid.add_row(*tables)
         return grid
 
