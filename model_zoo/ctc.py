@@ -74,11 +74,13 @@ def length_log_mass(log_probs: Tensor, min_length: int, max_length: int) -> Tens
     blank = log_probs.new_full((N, max_length + 1), NOTHING)  # paths of l characters that end in a blank
     blank[:, 0] = 0
     label = log_probs.new_full((N, max_length + 1, C - 1), NOTHING)  # ... that end in character c
-    for frame in log_probs.unbind(1):
-        entering = torch.logaddexp(blank[:, :-1, None], _sum_of_others(label[:, :-1]))
+    for t, frame in enumerate(log_probs.unbind(1)):
+        reached = slice(0, min(t + 2, max_length + 1))  # no path is longer than it has frames
+        was_blank, was_label = blank[:, reached], label[:, reached]
+        entering = torch.logaddexp(was_blank[:, :-1, None], _sum_of_others(was_label[:, :-1]))
         entering = pad(entering, (0, 0, 1, 0), value=NOTHING)  # no path enters length 0
-        blank = torch.logaddexp(blank, label.logsumexp(-1)) + frame[:, :1]
-        label = torch.logaddexp(label, entering) + frame[:, None, 1:]
+        blank[:, reached] = torch.logaddexp(was_blank, was_label.logsumexp(-1)) + frame[:, :1]
+        label[:, reached] = torch.logaddexp(was_label, entering) + frame[:, None, 1:]
     ends = torch.logaddexp(blank, label.logsumexp(-1))[:, min_length:]
     return ends.logsumexp(-1)
 
@@ -86,8 +88,12 @@ def length_log_mass(log_probs: Tensor, min_length: int, max_length: int) -> Tens
 def _sum_of_others(values: Tensor) -> Tensor:
     """For each class the log of the sum of all others, by running sums from both sides.
 
-    The sum of all less the one itself would lose every digit where one class has nearly all of it.
+    The sum of all less the one itself would lose every digit where one class has nearly all of it. For the
+    same reason the largest, by which the rest is scaled, has a sum of its own.
     """
-    from_left = pad(values.logcumsumexp(-1)[..., :-1], (1, 0), value=NOTHING)
-    from_right = pad(values.flip(-1).logcumsumexp(-1)[..., :-1], (1, 0), value=NOTHING).flip(-1)
-    return torch.logaddexp(from_left, from_right)
+    top, largest = values.max(-1, keepdim=True)
+    scaled = (values - top.clamp(min=torch.finfo(values.dtype).min)).exp()
+    from_left = pad(scaled[..., :-1], (1, 0)).cumsum(-1)
+    from_right = pad(scaled[..., 1:], (0, 1)).flip(-1).cumsum(-1).flip(-1)
+    of_largest = values.scatter(-1, largest, NOTHING).logsumexp(-1, keepdim=True)
+    return ((from_left + from_right).log() + top).scatter(-1, largest, of_largest)
