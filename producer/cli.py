@@ -232,7 +232,7 @@ def _print(summary: RunSummary, as_json: bool) -> None:
     if as_json:
         from producer.report.document import json_text
 
-        click.echo(json_text(summary))
+        click.echo(json_text(summary), nl=False)
         return
     from rich.console import Console
 

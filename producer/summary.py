@@ -59,7 +59,7 @@ def summarise(folder: RunFolder, labels: str | None = None, ignore_case: bool | 
 
 def write_reports(folder: RunFolder, summary: RunSummary) -> None:
     """Write report.json and report.html into the run folder."""
-    folder.report_json.write_text(json_text(summary) + "\n", encoding="ascii")
+    folder.report_json.write_text(json_text(summary), encoding="ascii")
     lines = read_results(folder.results) if folder.results.exists() else iter(())
     write_html(summary, lines, folder.report_html, Path(summary.directory))
 

@@ -32,6 +32,8 @@ ALLOWED = {
     "producer": BASE
     | {
         "worker.contract",
+        "worker.broker",
+        "worker.settings",
         "worker.celery_app",
         "worker.store",
         "worker.embedded",
@@ -49,7 +51,9 @@ ALSO_ALLOWED = {
 }
 # Cheap for everyone: the standard library and each other.
 STANDARD_ONLY = {
+    "worker.broker",
     "worker.contract",
+    "worker.settings",
     "model_zoo.cards",
     "model_zoo.charset",
     "model_zoo.constraints",

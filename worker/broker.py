@@ -63,8 +63,6 @@ def redis_py_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme != "redis+socket":
         return url
-    return urlunsplit(
-        parts._replace(
-            scheme="unix", path=unquote(parts.path), query=parts.query.replace("virtual_host=", "db=")
-        )
-    )
+    query = parts.query.replace("virtual_host=", "db=")
+    # By hand: urlunsplit drops the // of a scheme that it does not know.
+    return f"unix://{parts.netloc}{unquote(parts.path)}" + (f"?{query}" if query else "")

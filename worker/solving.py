@@ -45,17 +45,17 @@ def card_facts(card: ModelCard) -> dict[str, Any]:
 
 
 def load(settings: Settings) -> Solver:
-    """The solver of these settings, after one small forward pass, so that the first batch pays no start-up.
+    """The solver of these settings, after one blank image, so that the first batch pays no start-up.
 
     Raises:
         ZooError: a model or a device that is not there.
     """
-    import torch
+    import numpy as np
 
     from model_zoo.solver import load_solver
 
     solver = load_solver(settings.model or DEFAULT_MODEL, settings.device, settings.precision)
-    solver.log_probs(torch.zeros((1, 1, solver.card.height, solver.card.width), dtype=torch.uint8))
+    solver.solve([np.zeros((solver.card.height, solver.card.width), dtype=np.uint8)])
     return solver
 
 

@@ -1,0 +1,51 @@
+"""Servers, workers and images for the integration tests.
+
+A worker takes seconds to start, so tests that only need one share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from processes import Fleet, redis_process, write_captchas
+
+
+@pytest.fixture
+def broker(redis_server: str) -> Iterator[str]:
+    """The URL of a real redis-server of this test's own."""
+    with redis_process(redis_server) as url:
+        yield url
+
+
+@pytest.fixture
+def fleet(broker: str, tmp_path: Path) -> Iterator[Fleet]:
+    """A broker of this test's own, for workers that it starts itself."""
+    folder = tmp_path / "fleet"
+    folder.mkdir()
+    own = Fleet(broker, folder)
+    try:
+        yield own
+    finally:
+        own.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_fleet(redis_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """A broker with one worker of the default model, shared by all tests that harm neither."""
+    with redis_process(redis_server) as url:
+        own = Fleet(url, tmp_path_factory.mktemp("shared-fleet"))
+        try:
+            own.start_worker()
+            yield own
+        finally:
+            own.stop()
+
+
+@pytest.fixture(scope="session")
+def captchas(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 40 captchas, for reading only."""
+    folder = tmp_path_factory.mktemp("captchas")
+    write_captchas(folder, 40)
+    return folder

@@ -1,0 +1,283 @@
+"""What breaks while a job runs: its answers are neither lost nor doubled."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from processes import (
+    ROOT,
+    Fleet,
+    environment,
+    producer,
+    report_of,
+    results_of,
+    start_producer,
+    wait_for,
+    write_captchas,
+)
+
+from worker.celery_app import UNACKED_KEY
+from worker.store import connect
+
+pytestmark = pytest.mark.redis
+
+# A time limit above any batch here, and a visibility timeout that a test can wait for.
+QUICK = {"CAPTCHAFLEET_TASK_TIME_LIMIT": "5", "CAPTCHAFLEET_VISIBILITY_TIMEOUT": "6"}
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """Enough captchas for a job that is still under way when the test strikes."""
+    folder = tmp_path / "images"
+    write_captchas(folder, 300)
+    return folder
+
+
+def submit_on(fleet: Fleet, images: Path, cwd: Path, *more: str) -> subprocess.Popen[bytes]:
+    """Start a submission of small batches; returns once the first answers are journalled."""
+    process = start_producer(
+        "submit", images, "--broker", fleet.url, "--run-dir", "run", "--batch-size", "25", *more, cwd=cwd
+    )  # fmt: skip
+    journal = cwd / "run" / "results.jsonl"
+    wait_for("the first answers", lambda: journal.exists() and journal.stat().st_size > 0)
+    return process
+
+
+def verdict(run: Path, images: int) -> tuple[int, int, int]:
+    """How many images were lost, answered twice, and answered though nobody asked."""
+    ids = [line["id"] for line in results_of(run)]
+    return images - len(set(ids)), len(ids) - len(set(ids)), len(set(ids) - set(range(images)))
+
+
+def pool_child(worker_pid: int) -> psutil.Process:
+    """The process of a worker that holds the model."""
+    children = psutil.Process(worker_pid).children(recursive=True)
+    return max(children, key=lambda child: child.memory_info().rss)
+
+
+def test_a_killed_child_loses_nothing(fleet: Fleet, images: Path, tmp_path: Path) -> None:
+    worker = fleet.start_worker(**QUICK)
+    process = submit_on(fleet, images, tmp_path)
+
+    pool_child(worker.process.pid).kill()
+
+    assert process.wait(timeout=90) == 0
+    assert verdict(tmp_path / "run", 300) == (0, 0, 0)
+
+
+def test_a_killed_worker_loses_nothing_and_the_other_one_goes_on(
+    fleet: Fleet, images: Path, tmp_path: Path
+) -> None:
+    victim = fleet.start_worker(**QUICK)
+    survivor = fleet.start_worker(**QUICK)
+    process = submit_on(fleet, images, tmp_path)
+
+    victim.stop(signal.SIGKILL)
+
+    assert process.wait(timeout=90) == 0
+    assert verdict(tmp_path / "run", 300) == (0, 0, 0)
+    assert survivor.name in {worker["name"] for worker in report_of(tmp_path / "run")["workers"]}
+
+
+def test_two_workers_share_a_job_and_both_are_named_in_the_report(
+    fleet: Fleet, images: Path, tmp_path: Path
+) -> None:
+    first, second = fleet.start_worker(), fleet.start_worker()
+
+    done = producer(
+        "submit", images, "--broker", fleet.url, "--run-dir", "run", "--batch-size", "20", cwd=tmp_path
+    )
+
+    assert done.code == 0, done.err
+    served = {worker["name"]: worker["answered"] for worker in report_of(tmp_path / "run")["workers"]}
+    assert set(served) == {first.name, second.name}
+    assert sum(served.values()) == 300
+    assert min(served.values()) > 0
+
+
+def test_a_killed_producer_resumes_with_what_has_no_answer(
+    fleet: Fleet, images: Path, tmp_path: Path
+) -> None:
+    fleet.start_worker()
+    process = submit_on(fleet, images, tmp_path)
+
+    process.kill()
+    process.wait()
+
+    before = results_of(tmp_path / "run")
+    assert 0 < len(before) < 300
+    done = producer("resume", "run", "--broker", fleet.url, cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert verdict(tmp_path / "run", 300) == (0, 0, 0)
+    assert results_of(tmp_path / "run")[: len(before)] == before
+    assert connect(fleet.url).client.keys("captchafleet:v1:blob:*") == []
+
+
+def test_a_message_that_went_missing_is_sent_again(fleet: Fleet, images: Path, tmp_path: Path) -> None:
+    worker = fleet.start_worker(**QUICK)
+    # The child stands still, so that messages wait where this test can take them away.
+    child = pool_child(worker.process.pid)
+    child.suspend()
+    process = start_producer("submit", images, "--broker", fleet.url, "--run-dir", "run", cwd=tmp_path)
+    client = connect(fleet.url).client
+    queue = "captchafleet.v1." + connect(fleet.url).workers()[0].fingerprint
+    wait_for("waiting messages", lambda: client.llen(queue) >= 2)
+    client.delete(queue)
+    child.resume()
+
+    assert process.wait(timeout=90) == 0
+    assert verdict(tmp_path / "run", 300) == (0, 0, 0)
+    assert "went missing; sending it again" in (tmp_path / "producer.log").read_text()
+
+
+def test_a_flushed_redis_is_told_apart_and_the_job_ends_well(
+    fleet: Fleet, images: Path, tmp_path: Path
+) -> None:
+    fleet.start_worker(**QUICK)
+    process = submit_on(fleet, images, tmp_path)
+
+    connect(fleet.url).client.flushall()
+
+    assert process.wait(timeout=90) == 0
+    assert verdict(tmp_path / "run", 300) == (0, 0, 0)
+    assert "Redis has forgotten this job" in (tmp_path / "producer.log").read_text()
+
+
+def test_a_batch_that_hangs_is_ended_by_the_time_limit_and_read_again(
+    fleet: Fleet, images: Path, tmp_path: Path
+) -> None:
+    worker = fleet.start_worker(**QUICK)
+    process = submit_on(fleet, images, tmp_path)
+
+    pool_child(worker.process.pid).suspend()
+
+    assert process.wait(timeout=90) == 0
+    assert verdict(tmp_path / "run", 300) == (0, 0, 0)
+
+
+def test_ctrl_c_lets_a_worker_finish_its_batch_and_withdraw(
+    fleet: Fleet, images: Path, tmp_path: Path
+) -> None:
+    worker = fleet.start_worker()
+    process = submit_on(fleet, images, tmp_path, "--wait", "1")
+
+    assert worker.stop(signal.SIGINT) == 0
+
+    assert connect(fleet.url).workers() == []
+    assert connect(fleet.url).client.hlen(UNACKED_KEY) == 0
+    assert process.wait(timeout=60) == 4
+    assert f"producer resume {Path('run')}" in (tmp_path / "producer.log").read_text()
+
+
+def test_a_second_ctrl_c_puts_the_batch_in_hand_back_on_the_queue(
+    fleet: Fleet, images: Path, tmp_path: Path
+) -> None:
+    worker = fleet.start_worker()
+    client = connect(fleet.url).client
+    queue = "captchafleet.v1." + connect(fleet.url).workers()[0].fingerprint
+    pool_child(worker.process.pid).suspend()
+    process = start_producer(
+        "submit", images, "--broker", fleet.url, "--run-dir", "run", "--batch-size", "300", cwd=tmp_path
+    )  # fmt: skip
+    wait_for("a batch in hand", lambda: client.hlen(UNACKED_KEY) == 1)
+    assert client.llen(queue) == 0
+
+    worker.process.send_signal(signal.SIGINT)
+    time.sleep(1)
+    worker.process.send_signal(signal.SIGINT)
+    wait_for("the batch's return to the queue", lambda: client.llen(queue) == 1, 20)
+    worker.stop()
+
+    fleet.start_worker()
+    assert process.wait(timeout=90) == 0
+    assert verdict(tmp_path / "run", 300) == (0, 0, 0)
+
+
+def test_a_cancelled_job_stops_its_producer_and_can_be_resumed(
+    fleet: Fleet, images: Path, tmp_path: Path
+) -> None:
+    fleet.start_worker()
+    process = submit_on(fleet, images, tmp_path)
+    job = connect(fleet.url).jobs()[0]
+
+    assert producer("cancel", job, "--broker", fleet.url, cwd=tmp_path).code == 0
+
+    assert process.wait(timeout=60) == 4
+    assert "the job was cancelled" in (tmp_path / "producer.log").read_text()
+    assert connect(fleet.url).client.keys("captchafleet:v1:blob:*") == []
+    assert producer("resume", "run", "--broker", fleet.url, cwd=tmp_path).code == 0
+    assert verdict(tmp_path / "run", 300) == (0, 0, 0)
+
+
+def test_a_worker_answers_a_ping_while_it_is_busy(fleet: Fleet, images: Path, tmp_path: Path) -> None:
+    worker = fleet.start_worker()
+    pool_child(worker.process.pid).suspend()
+    process = start_producer("submit", images, "--broker", fleet.url, "--run-dir", "run", cwd=tmp_path)
+    wait_for("a batch in hand", lambda: connect(fleet.url).client.hlen(UNACKED_KEY) == 1)
+
+    ping = subprocess.run(
+        [sys.executable, "-m", "celery", "-A", "worker.celery_app", "inspect", "ping", "-d", worker.name],
+        env=environment(CAPTCHAFLEET_BROKER=fleet.url),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    process.kill()
+    process.wait()
+    assert ping.returncode == 0, ping.stderr
+    assert "pong" in ping.stdout
+
+
+def test_a_worker_started_by_hand_serves_like_any_other(fleet: Fleet, captchas: Path, tmp_path: Path) -> None:
+    log = (tmp_path / "by-hand.log").open("wb")
+    by_hand = subprocess.Popen(
+        [sys.executable, "-m", "celery", "-A", "worker.celery_app", "worker", "-n", "by-hand@here"],
+        env=environment(CAPTCHAFLEET_BROKER=fleet.url, CAPTCHAFLEET_DEVICE="cpu"),
+        cwd=tmp_path,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+    try:
+        done = producer("submit", captchas, "--broker", fleet.url, "--run-dir", "run", cwd=tmp_path)
+    finally:
+        os.killpg(by_hand.pid, signal.SIGKILL)
+        by_hand.wait()
+        log.close()
+
+    assert done.code == 0, done.err
+    assert [worker["name"] for worker in report_of(tmp_path / "run")["workers"]] == ["by-hand@here"]
+
+
+def test_a_batch_that_ended_three_workers_is_split_until_its_image_is_quarantined(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    write_captchas(tmp_path / "images", 4)
+    worker = fleet.start_worker()
+    store = connect(fleet.url)
+    child = pool_child(worker.process.pid)
+    child.suspend()
+    process = start_producer(
+        "submit", "images", "--broker", fleet.url, "--run-dir", "run", "--batch-size", "4", cwd=tmp_path
+    )
+    job = wait_for("the job", lambda: next(iter(store.jobs()), None))
+    # As if these ranges had been begun three times without an end; the last of them is one image alone.
+    for batch in ("0-3", "0-1", "1-1"):
+        store.client.hset(f"captchafleet:v1:job:{job}:starts", f"{job}:{batch}", 3)
+    child.resume()
+
+    assert process.wait(timeout=90) == 1
+
+    codes = {line["id"]: line["error"] and line["error"]["code"] for line in results_of(tmp_path / "run")}
+    assert codes == {0: None, 1: "quarantined", 2: None, 3: None}
+    assert verdict(tmp_path / "run", 4) == (0, 0, 0)
