@@ -1,0 +1,333 @@
+"""Log-probabilities to texts: what a probability means, what constraints do, what is refused."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from model_zoo import decode as decode_module
+from model_zoo.charset import Charset
+from model_zoo.constraints import Constraints
+from model_zoo.decode import Candidate, Decoded, decode
+from model_zoo.errors import ConstraintError, ZooError
+
+AllStrings = Callable[[NDArray[np.float64]], dict[tuple[int, ...], float]]
+
+FREE = Constraints()
+ABC = Charset("abc")
+AB = Charset("ab")
+
+
+def _grid(rows: list[list[float]]) -> Tensor:
+    """One item from the probabilities of its frames, blank first."""
+    return torch.tensor([rows], dtype=torch.float64).log()
+
+
+def _emissions(N: int, T: int, C: int, spread: float, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return (torch.randn(N, T, C, generator=generator) * spread).log_softmax(2)
+
+
+def _allowed_strings(
+    log_probs: Tensor, charset: Charset, constraints: Constraints, all_strings: AllStrings
+) -> dict[str, float]:
+    """What the constraints leave of all strings, as texts, with their share of what is left."""
+    allowed = constraints.charset or charset.chars
+    classes = [0, *(i for i, char in enumerate(charset.chars, start=1) if char in allowed)]
+    kept = log_probs.double()[:, classes].log_softmax(1).numpy()
+    high = math.inf if constraints.max_length is None else constraints.max_length
+    found = {
+        charset.decode(classes[k] for k in string): probability
+        for string, probability in all_strings(kept).items()
+        if constraints.min_length <= len(string) <= high
+    }
+    mass = sum(found.values())
+    return {text: probability / mass for text, probability in found.items()}
+
+
+CONSTRAINTS = [
+    (FREE, "none"),
+    (Constraints("ac"), "a charset"),
+    (Constraints("cXb"), "a charset in another order, with a character that the model does not know"),
+    (Constraints("b"), "one character"),
+    (Constraints(None, 2, 2), "an exact length"),
+    (Constraints(None, 1, 3), "a range of lengths"),
+    (Constraints(None, 2, None), "a least length alone"),
+    (Constraints(None, 0, 1), "a most length alone"),
+    (Constraints(None, 0, 99), "a most length that no answer reaches"),
+    (Constraints("ab", 2, 3), "both"),
+    (Constraints("a", 2, 2), "one character, twice"),
+    (Constraints(None, 0, 0), "nothing but the empty text"),
+]
+
+
+@pytest.mark.parametrize(("constraints", "reason"), CONSTRAINTS, ids=[reason for _, reason in CONSTRAINTS])
+@pytest.mark.parametrize("T", [3, 4])
+@pytest.mark.parametrize("spread", [0.5, 5.0])
+def test_a_wide_beam_gives_every_allowed_string_its_true_share(
+    T: int, spread: float, constraints: Constraints, reason: str, all_strings: AllStrings
+) -> None:
+    log_probs = _emissions(10, T, 4, spread)
+    for item, result in enumerate(decode(log_probs, ABC, constraints, beam_width=130, n_best=130)):
+        truth = _allowed_strings(log_probs[item], ABC, constraints, all_strings)
+        found = {candidate.text: candidate.probability for candidate in result.candidates}
+        assert found == pytest.approx(truth, rel=1e-9), reason
+        assert sum(found.values()) == pytest.approx(1, rel=1e-9)
+        assert result.text == max(truth, key=truth.__getitem__)
+
+
+@pytest.mark.parametrize(("constraints", "reason"), CONSTRAINTS, ids=[reason for _, reason in CONSTRAINTS])
+def test_a_narrow_beam_gives_what_it_finds_its_true_share(
+    constraints: Constraints, reason: str, all_strings: AllStrings
+) -> None:
+    log_probs = _emissions(20, 6, 4, 1.0, seed=1)
+    for item, result in enumerate(decode(log_probs, ABC, constraints, beam_width=3, n_best=3)):
+        truth = _allowed_strings(log_probs[item], ABC, constraints, all_strings)
+        shares = [candidate.probability for candidate in result.candidates]
+        assert shares == pytest.approx([truth[c.text] for c in result.candidates], rel=1e-9), reason
+        assert shares == sorted(shares, reverse=True)
+        assert sum(shares) <= 1 + 1e-9
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_beam_ten_finds_the_best_of_all_strings(seed: int, all_strings: AllStrings) -> None:
+    log_probs = _emissions(50, 5, 4, 2.0, seed)
+    for item, result in enumerate(decode(log_probs, ABC, FREE)):
+        truth = _allowed_strings(log_probs[item], ABC, FREE, all_strings)
+        assert result.text == max(truth, key=truth.__getitem__)
+        assert result.probability == pytest.approx(truth[result.text], rel=1e-9)
+
+
+# Blank, a, b in each frame. The best path is all blank; of all paths, more say "a".
+GREEDY_IS_WRONG = _grid([[0.6, 0.4, 0.0], [0.6, 0.4, 0.0]])
+
+
+def test_greedy_reads_the_best_path_and_beam_the_best_text() -> None:
+    assert decode(GREEDY_IS_WRONG, AB, FREE, method="greedy")[0].text == ""
+    assert decode(GREEDY_IS_WRONG, AB, FREE, method="greedy")[0].probability == pytest.approx(0.36)
+    best = decode(GREEDY_IS_WRONG, AB, FREE, method="beam")[0]
+    assert (best.text, best.probability) == ("a", pytest.approx(0.64))
+
+
+GRIDS = [
+    ([[0.1, 0.9, 0.0], [0.1, 0.9, 0.0], [0.1, 0.9, 0.0]], FREE, "a", "a character that lasts"),
+    ([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], FREE, "aa", "a blank between repeats"),
+    ([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]], FREE, "", "all blank"),
+    ([[0.2, 0.3, 0.5]], FREE, "b", "one frame"),
+    ([[0.2, 0.3, 0.5]], Constraints("a"), "a", "one frame, the best class is not allowed"),
+    ([[0.8, 0.1, 0.1]], Constraints(None, 1, 1), "a", "a tie goes to the smaller class id"),
+    ([[0.9, 0.04, 0.06]], Constraints(None, 1, 1), "b", "a length forbids the best text"),
+    ([[0.9, 0.1, 0.0]] * 3, Constraints("a", 2, 2), "aa", "a repeat is all that is allowed"),
+    ([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], FREE, "ab", "no blank anywhere"),
+]
+
+
+@pytest.mark.parametrize(("rows", "constraints", "expected", "reason"), GRIDS)
+def test_grids_made_by_hand_are_read(
+    rows: list[list[float]], constraints: Constraints, expected: str, reason: str
+) -> None:
+    assert decode(_grid(rows), AB, constraints)[0].text == expected, reason
+
+
+def test_the_smallest_charset_is_read() -> None:
+    log_probs = _grid([[0.3, 0.7], [0.3, 0.7]])
+    result = decode(log_probs, Charset("x"), FREE, n_best=3)[0]
+    assert [c.text for c in result.candidates] == ["x", ""]
+    assert result.probability == pytest.approx(0.91)
+
+
+def test_ties_go_to_the_smaller_class_ids() -> None:
+    # Given b and c, and every pair of them, equally likely; sums of equal terms differ in the last digits.
+    rows = [[0.1, 0.0, 0.45, 0.45]] * 5
+    texts = [c.text for c in decode(_grid(rows), ABC, Constraints(None, 2, 2), n_best=4)[0].candidates]
+    assert texts[:2] == ["bc", "cb"]
+    assert texts[2:] == ["bb", "cc"]
+
+
+def test_greedy_is_the_collapsed_best_path() -> None:
+    log_probs = _emissions(200, 9, 4, 1.0, seed=2)
+    expected = [ABC.decode(ABC.collapse(row)) for row in log_probs.argmax(2).tolist()]
+    assert [result.text for result in decode(log_probs, ABC, FREE, method="greedy")] == expected
+
+
+def test_greedy_keeps_to_a_charset() -> None:
+    log_probs = _emissions(50, 9, 4, 1.0, seed=3)
+    masked = log_probs.clone()
+    masked[..., 2] = -torch.inf  # b
+    expected = [ABC.decode(ABC.collapse(row)) for row in masked.argmax(2).tolist()]
+    results = decode(log_probs, ABC, Constraints("ca"), method="greedy")
+    assert [result.text for result in results] == expected
+
+
+def test_scores_that_are_not_normalised_mean_the_same() -> None:
+    scores = torch.randn(20, 7, 4, generator=torch.Generator().manual_seed(4), dtype=torch.float64) * 3
+    from_scores = decode(scores + 11, ABC, FREE, n_best=4)
+    from_log_probs = decode(scores.log_softmax(2), ABC, FREE, n_best=4)
+    for one, other in zip(from_scores, from_log_probs, strict=True):
+        assert [c.text for c in one.candidates] == [c.text for c in other.candidates]
+        assert one.probability == pytest.approx(other.probability, rel=1e-12)
+
+
+@pytest.mark.parametrize("constraints", [FREE, Constraints("ab", 2, 4)], ids=["free", "limited"])
+def test_an_item_is_read_alike_alone_and_in_any_batch(constraints: Constraints) -> None:
+    log_probs = _emissions(64, 11, 4, 0.7, seed=5)
+    together = decode(log_probs, ABC, constraints, n_best=5)
+    backwards = decode(log_probs.flip(0), ABC, constraints, n_best=5)[::-1]
+    alone = [decode(item[None], ABC, constraints, n_best=5)[0] for item in log_probs]
+    for results in (backwards, alone):
+        for one, other in zip(together, results, strict=True):
+            assert [c.text for c in one.candidates] == [c.text for c in other.candidates]
+            shares = [c.probability for c in other.candidates]
+            assert [c.probability for c in one.candidates] == pytest.approx(shares, rel=1e-12)
+
+
+def test_a_batch_too_large_for_one_step_is_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    log_probs = _emissions(30, 8, 4, 1.0, seed=6)
+    whole = decode(log_probs, ABC, Constraints(None, 2, 4))
+    monkeypatch.setattr(decode_module, "_MAX_SCORES", 4000)  # 8 items
+    for one, other in zip(decode(log_probs, ABC, Constraints(None, 2, 4)), whole, strict=True):
+        assert (one.text, one.probability) == (other.text, pytest.approx(other.probability, rel=1e-12))
+    log_probs[20, 3, 1] = torch.nan
+    with pytest.raises(ZooError, match="item 20 "):
+        decode(log_probs, ABC, Constraints(None, 2, 4))
+
+
+def test_no_items_give_no_results() -> None:
+    assert decode(torch.zeros(0, 5, 4), ABC, FREE) == []
+
+
+def test_a_hundred_frames_of_sixty_four_classes_are_read() -> None:
+    charset = Charset("".join(chr(0x4E00 + i) for i in range(63)))
+    log_probs = _emissions(3, 100, 64, 6.0, seed=7)
+    for constraints in (FREE, Constraints(None, 5, 5)):
+        for result in decode(log_probs, charset, constraints):
+            assert 0 < result.probability <= 1
+    # Five characters where the frames say some sixty: the share is of what is left, not of everything.
+    assert all(len(r.text) == 5 for r in decode(log_probs, charset, Constraints(None, 5, 5)))
+
+
+def test_impossible_classes_are_never_read() -> None:
+    log_probs = _emissions(40, 6, 4, 1.0, seed=8)
+    log_probs[..., 2] = -torch.inf
+    for result in decode(log_probs, ABC, FREE, n_best=10):
+        assert all("b" not in c.text and c.probability > 0 for c in result.candidates)
+
+
+def test_a_search_that_missed_all_that_is_possible_says_probability_zero() -> None:
+    # Given one place in the beam, taken by "a", which the last frame then rules out,
+    log_probs = _grid([[0.0, 0.6, 0.4], [0.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
+    result = decode(log_probs, AB, Constraints(None, 1, 1), beam_width=1)[0]
+    # then the reading is of the right length, with the probability that it has.
+    assert len(result.text) == 1
+    assert result.probability == (1.0 if result.text == "b" else 0.0)
+
+
+def test_a_search_finds_fewer_readings_than_were_asked_for() -> None:
+    candidates = decode(_grid([[0.5, 0.5, 0.0]]), AB, FREE, n_best=10)[0].candidates
+    assert candidates == (Candidate("", 0.5), Candidate("a", 0.5))
+
+
+def test_the_best_reading_has_a_shorthand() -> None:
+    decoded = Decoded((Candidate("ab", 0.75), Candidate("a", 0.25)))
+    assert (decoded.text, decoded.probability) == ("ab", 0.75)
+
+
+REFUSED = [
+    ({"method": "magic"}, FREE, "decoder 'magic' is unknown; give one of greedy, beam"),
+    ({"beam_width": 0}, FREE, "a beam of 0 and 1 readings; both must be at least 1"),
+    ({"n_best": 0}, FREE, "a beam of 10 and 0 readings; both must be at least 1"),
+    (
+        {"n_best": 11},
+        FREE,
+        "a beam of 10 cannot hold 11 readings; widen it, or ask for fewer",
+    ),
+    (
+        {"method": "greedy", "n_best": 2},
+        FREE,
+        "the greedy decoder has one reading, 2 were asked for; choose the beam decoder",
+    ),
+    (
+        {"method": "greedy"},
+        Constraints(None, 5, 5),
+        "a length needs the beam decoder; choose it, or leave the length out",
+    ),
+    ({}, Constraints(None, 3, 2), "a length of 3 to 2 allows nothing; give a range like 4-6"),
+    ({}, Constraints("XYZ"), "charset 'XYZ' has no character in common with the model's 'abc'"),
+    ({}, Constraints(None, 7, 9), "a length of 7 needs 7 time steps, the model has 6"),
+    ({}, Constraints("a", 4, 9), "a length of 4 needs 7 time steps, the model has 6"),
+]
+
+
+@pytest.mark.parametrize(("options", "constraints", "message"), REFUSED)
+def test_what_cannot_be_answered_is_refused(
+    options: dict[str, object], constraints: Constraints, message: str
+) -> None:
+    with pytest.raises(ConstraintError) as caught:
+        decode(_emissions(2, 6, 4, 1.0), ABC, constraints, **options)  # type: ignore[arg-type]
+    assert str(caught.value) == message
+
+
+BROKEN = [
+    (math.nan, "item 1 has NaN or +inf for a log-probability; expected numbers up to 0, or -inf"),
+    (math.inf, "item 1 has NaN or +inf for a log-probability; expected numbers up to 0, or -inf"),
+]
+
+
+@pytest.mark.parametrize(("value", "message"), BROKEN)
+@pytest.mark.parametrize("method", ["greedy", "beam"])
+def test_a_broken_item_is_named(value: float, message: str, method: str) -> None:
+    log_probs = _emissions(3, 6, 4, 1.0)
+    log_probs[1, 2, 3] = value
+    with pytest.raises(ZooError) as caught:
+        decode(log_probs, ABC, FREE, method=method)
+    assert str(caught.value) == message
+
+
+def test_a_frame_without_any_probability_is_named() -> None:
+    log_probs = _emissions(3, 6, 4, 1.0)
+    log_probs[2, 4] = -torch.inf
+    with pytest.raises(ZooError) as caught:
+        decode(log_probs, ABC, FREE)
+    assert str(caught.value) == (
+        "item 2 has no probability for any class in frame 4; nothing can be read from it"
+    )
+
+
+def test_a_frame_without_probability_for_what_is_allowed_is_named() -> None:
+    log_probs = _emissions(3, 6, 4, 1.0)
+    log_probs[2, 4, :2] = -torch.inf
+    with pytest.raises(ZooError) as caught:
+        decode(log_probs, ABC, Constraints("a"))
+    assert str(caught.value) == (
+        "item 2 has no probability for any allowed class in frame 4; nothing can be read from it"
+    )
+
+
+def test_an_item_without_probability_for_any_allowed_length_is_named() -> None:
+    certain = _grid([[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]])
+    with pytest.raises(ConstraintError) as caught:
+        decode(certain, AB, Constraints(None, 2, 2))
+    assert str(caught.value) == "item 0 has no probability for a length of 2 to 2"
+
+
+SHAPES = [
+    (torch.zeros(3, 4), "log_probs are torch.float32 (3, 4)", "no batch"),
+    (torch.zeros(2, 0, 4), "log_probs are torch.float32 (2, 0, 4)", "no frames"),
+    (torch.zeros(2, 5, 7), "log_probs are torch.float32 (2, 5, 7)", "another charset"),
+    (torch.zeros(2, 5, 4, dtype=torch.long), "log_probs are torch.int64 (2, 5, 4)", "no floats"),
+]
+
+
+@pytest.mark.parametrize(("log_probs", "begins", "reason"), SHAPES)
+def test_another_shape_is_refused(log_probs: Tensor, begins: str, reason: str) -> None:
+    with pytest.raises(ValueError, match="log_probs") as caught:
+        decode(log_probs, ABC, FREE)
+    assert str(caught.value) == (
+        f"{begins}, expected floats (N, T, 4) with T at least 1; is it the charset of this model?"
+    ), reason
