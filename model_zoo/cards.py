@@ -63,6 +63,7 @@ class TrainingData:
         split_seed: seed of the rule; None where the rule needs none.
         sha256: over the sorted sha256 of all files (see `split.data_hash`).
         synthetic: generated images mixed into each epoch.
+        source: where the labelled images come from.
     """
 
     name: str
@@ -73,6 +74,7 @@ class TrainingData:
     split_seed: int | None
     sha256: str
     synthetic: int
+    source: str = ""
 
 
 @dataclass(frozen=True)

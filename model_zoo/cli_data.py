@@ -44,6 +44,7 @@ data_option = click.option(
 )
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--learning-rate", type=float, default=3e-3, show_default=True, help="Peak of the cycle.")
+@click.option("--source", default="", help="Where the images come from, for the card.")
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
 def train(
     data: Path,
@@ -57,6 +58,7 @@ def train(
     synthetic: int,
     seed: int,
     learning_rate: float,
+    source: str,
     resume: bool,
 ) -> None:
     """Train a model on the training part of a folder; the validation part is looked at after every epoch.
@@ -77,6 +79,7 @@ def train(
             height=height,
             width=width,
             length=allowed,
+            source=source,
             resume=resume,
             recipe=Recipe(epochs=epochs, synthetic=synthetic, seed=seed, learning_rate=learning_rate),
         )
@@ -87,7 +90,7 @@ def _train(options: TrainOptions) -> None:
     from rich.console import Console
     from rich.progress import Progress
 
-    from model_zoo.training.run import EpochLog
+    from model_zoo.training.log import EpochLog
     from model_zoo.training.run import train as run
 
     console = Console(stderr=True)

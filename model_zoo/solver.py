@@ -101,7 +101,7 @@ class Solver:
         Args:
             images: each the bytes of a file, its path, a PIL image, or an array (H, W) or (H, W, 3 or 4).
             constraints: which texts are allowed.
-            decoder: `greedy` or `beam`; None for the card's, or `beam` where the length is constrained.
+            decoder: `greedy` or `beam`; None for what `method_for` says.
             beam_width: of `beam`; None for the card's.
             n_best: readings wanted for each image.
             micro_batch: images of one forward pass; None for the device's.
@@ -113,7 +113,7 @@ class Solver:
             ConstraintError: constraints that allow nothing the model could answer.
         """
         check_feasible(constraints, self.card.charset, self.card.time_steps)
-        method = decoder or self.method_for(constraints)
+        method = decoder or self.method_for(constraints, n_best)
         predictions: list[Prediction] = []
         for part in _chunks(images, micro_batch or self.micro_batch):
             readable, errors = self.preprocess(part)
@@ -129,9 +129,12 @@ class Solver:
             predictions += _in_order(errors, results)
         return predictions
 
-    def method_for(self, constraints: Constraints) -> str:
-        """The decoder where none is named: the card's, or beam for a length, which greedy cannot keep."""
-        return "beam" if constraints.limits_length else self.card.decoder
+    def method_for(self, constraints: Constraints, n_best: int = 1) -> str:
+        """The decoder where none is named: the card's, or beam for what greedy cannot do.
+
+        Greedy reading keeps no length and has one reading alone.
+        """
+        return "beam" if constraints.limits_length or n_best > 1 else self.card.decoder
 
     def preprocess(self, images: Sequence[Any]) -> tuple[torch.Tensor, list[ImageError | None]]:
         """Read and resize images.

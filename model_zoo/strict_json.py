@@ -11,6 +11,9 @@ from model_zoo.errors import CardError
 
 T = TypeVar("T")
 
+# The class behind a field's generic type.
+_PLAIN: dict[Any, type] = {Mapping: dict, tuple: tuple}
+
 
 def from_object(kind: type[T], content: Mapping[str, Any], source: str) -> T:
     """An instance of the dataclass `kind` from the JSON object `content`.
@@ -41,7 +44,7 @@ def _typed(value: Any, kind: Any, where: str) -> Any:
         return tuple(_typed(item, get_args(kind)[0], where) for item in value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    plain = get_args(kind) if isinstance(kind, UnionType) else (dict if get_origin(kind) else kind,)
+    plain = get_args(kind) if isinstance(kind, UnionType) else (_PLAIN.get(get_origin(kind), kind),)
     if isinstance(value, bool) or not isinstance(value, plain):
         raise CardError(f"card {where} is {value!r}; expected {_type_name(kind)}")
     return value

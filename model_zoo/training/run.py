@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from model_zoo.errors import DataError
 from model_zoo.split import RULE, LabelledFile, check_lengths, data_hash, labelled_files, of_parts
 from model_zoo.statistics import wilson_interval
 from model_zoo.training import checkpoint, data, loop
+from model_zoo.training.log import EpochLog, append, trim
 from model_zoo.training.recipe import Recipe
 
 
@@ -36,6 +36,7 @@ class TrainOptions:
         length: allowed lengths of a label; None to find out.
         resume: go on with a run that was stopped.
         recipe: of the run.
+        source: where the images come from, for the card.
         licence: of the weights, for the card.
     """
 
@@ -49,26 +50,8 @@ class TrainOptions:
     length: tuple[int, int] | None = None
     resume: bool = False
     recipe: Recipe = field(default_factory=Recipe)
+    source: str = ""
     licence: str = "MIT"
-
-
-@dataclass(frozen=True)
-class EpochLog:
-    """One line of NAME.csv.
-
-    Attributes:
-        epoch: 1, 2, ...
-        images: trained on in this epoch, synthetic ones included.
-        loss: mean CTC loss of an image, augmented.
-        validation_exact_match: of the averaged weights, with greedy decoding.
-        seconds: that the epoch took.
-    """
-
-    epoch: int
-    images: int
-    loss: float
-    validation_exact_match: float
-    seconds: float
 
 
 def train(options: TrainOptions, on_epoch: Callable[[EpochLog], None] = lambda log: None) -> ModelCard:
@@ -122,6 +105,7 @@ class _Run:
         self.state = loop.new_state(network, recipe)
         if options.resume:
             checkpoint.load_checkpoint(self.checkpoint, self.state, recipe, self.hash)
+            trim(self.log, self.state.epoch)
 
     def epoch(self) -> EpochLog:
         """Train one epoch, look at the validation part, log, save."""
@@ -146,7 +130,7 @@ class _Run:
             round(self.validate(), 4),
             round(time.perf_counter() - started, 1),
         )
-        _append(self.log, log)
+        append(self.log, log)
         checkpoint.save_checkpoint(self.checkpoint, self.state, recipe, self.hash)
         return log
 
@@ -221,15 +205,5 @@ def _training_data(options: TrainOptions, files: list[LabelledFile], sha256: str
         split_seed=None,
         sha256=sha256,
         synthetic=options.recipe.synthetic,
+        source=options.source,
     )
-
-
-def _append(path: Path, log: EpochLog) -> None:
-    """Add a line; the first epoch starts the file anew."""
-    row = asdict(log)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w" if log.epoch == 1 else "a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(row), lineterminator="\n")
-        if log.epoch == 1:
-            writer.writeheader()
-        writer.writerow(row)
