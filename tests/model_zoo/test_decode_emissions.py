@@ -1,7 +1,7 @@
 """The decoder on the outputs of trained networks, beside the post's alignment beam search.
 
-The post keeps the ten most probable alignments, leaves out classes below one percent in a frame, and at the end
-adds up what collapses to the same text.
+The post keeps the ten most probable alignments, leaves out classes below one percent in a frame, and at the
+end adds up what collapses to the same text.
 """
 
 from __future__ import annotations
