@@ -263,8 +263,12 @@ def decode_result(text: str | bytes) -> BatchResult:
     return result
 
 
-def decode_answer(data: dict[str, Any]) -> Answer:
+def decode_answer(data: Any) -> Answer:
     """An answer from its JSON object. Raises ContractError where it does not fit."""
+    if not isinstance(data, dict) or type(data.get("id")) is not int or data["id"] < 0:
+        raise ContractError(f"an answer is an object with an id from 0 on, got {data!r:.80}")
+    if not isinstance(data.get("text"), str | None):
+        raise ContractError(f"an answer's text is {data['text']!r:.80}, expected a string or null")
     try:
         n_best = tuple(Candidate(**candidate) for candidate in data.get("n_best", ()))
         error = None if data.get("error") is None else AnswerError(**data["error"])
@@ -288,7 +292,7 @@ def _dump(data: object) -> str:
 def _load(text: str | bytes) -> dict[str, Any]:
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ContractError(f"not JSON: {error}") from error
     if not isinstance(data, dict):
         raise ContractError(f"expected a JSON object, got {type(data).__name__}")
