@@ -33,11 +33,11 @@ class Broker:
     wait_s: float
     embedded: Embedded | None = None
 
-    def check_start(self) -> None:
+    def check_start(self, patience_s: float = 0.0) -> None:
         """Raise UsageError or BrokerUnreachable if the embedded default ended before anything was sent."""
         try:
             if self.embedded is not None:
-                self.embedded.check()
+                self.embedded.check(patience_s)
         except EmbeddedError as error:
             raise _translated(error) from error
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from redis.exceptions import RedisError
 
 from model_zoo.constraints import check_feasible, parse_constraints
 from model_zoo.errors import ConstraintError
 from producer.broker import Broker
 from producer.display import Display
-from producer.errors import Interrupted, UsageError
+from producer.errors import BrokerUnreachable, Interrupted, UsageError
 from producer.fleet import open_store, wait_for_model
 from producer.manifest import JobFacts, append_line, read_batches, read_facts
 from producer.queue import BatchQueue
@@ -21,10 +24,12 @@ from producer.run_folder import RunFolder
 from producer.submission import Submission
 from producer.summary import summarise, write_reports
 from producer.terms import JobTerms
+from worker.broker import redact
 from worker.contract import WorkerInfo
 from worker.store import Store
 
 _SAY_WAITING_AFTER_S = 2.0
+_LAST_WORDS_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,7 @@ class Session:
         facts = read_facts(self.folder.manifest)
         self.display.run_dir = self.folder.path
         self.display.note(f"job {facts.request.job}: {facts.images:,} images, run folder {self.folder.path}")
-        store = open_store(self.broker.url)
-        workers = self._find_workers(store)
+        store, workers = self._find_workers()
         _check_feasible(facts, workers[0])
         self._remember_model(facts, workers[0])
         try:
@@ -66,10 +70,22 @@ class Session:
             raise
         return report(self.folder)
 
-    def _find_workers(self, store: Store) -> list[WorkerInfo]:
-        began = time.monotonic()
+    def _find_workers(self) -> tuple[Store, list[WorkerInfo]]:
+        try:
+            store = open_store(self.broker.url)
+            while_waiting = self._while_waiting(time.monotonic())
+            return store, wait_for_model(store, self.broker.model, self.broker.wait_s, while_waiting)
+        except RedisError as error:
+            lost = BrokerUnreachable(f"broker {redact(self.broker.url)} was lost: {error}")
+            lost.__cause__ = error
+        except BrokerUnreachable as error:
+            lost = error
+        # A private server that is gone went because its worker did; the worker's own words say why.
+        self.broker.check_start(_LAST_WORDS_S)
+        raise lost
 
-        def while_waiting(there: list[WorkerInfo]) -> None:
+    def _while_waiting(self, began: float) -> Callable[[list[WorkerInfo]], None]:
+        def say(there: list[WorkerInfo]) -> None:
             self.broker.check_start()
             if self.broker.embedded is None and time.monotonic() - began > _SAY_WAITING_AFTER_S:
                 served = ", ".join(sorted({info.model for info in there})) or "nothing"
@@ -78,7 +94,7 @@ class Session:
                     f"waiting up to {self.broker.wait_s:g} s"
                 )
 
-        return wait_for_model(store, self.broker.model, self.broker.wait_s, while_waiting)
+        return say
 
     def _remember_model(self, facts: JobFacts, served: WorkerInfo) -> None:
         if facts.model is None:

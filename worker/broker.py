@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+import re
+from urllib.parse import quote, urlsplit, urlunsplit
 
 # What both kombu and redis-py speak; Unix sockets are written as kombu writes them.
 SCHEMES = ("redis", "rediss", "redis+socket")
@@ -16,27 +17,39 @@ def check(url: str) -> str:
     """The URL itself.
 
     Raises:
-        BrokerURLError: another scheme, no host, or a port that is no number.
+        BrokerURLError: another scheme, no host, or a port or database that is no number.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        # Reading the port is what checks it.
+        reachable = parts.path if parts.scheme == "redis+socket" else parts.hostname and (parts.port or True)
+    except ValueError as error:
+        # The error itself is not shown: a password with a bare slash is misread as a port, and quoted there.
+        raise BrokerURLError(
+            f"broker {redact(url)!r} has no valid host or port; give redis://HOST:PORT/DB, "
+            "with anything special in user or password percent-encoded"
+        ) from error
     if parts.scheme not in SCHEMES:
         raise BrokerURLError(
             f"broker {redact(url)!r} is no Redis URL; give redis://HOST:PORT/DB, rediss://... for TLS, "
             "or redis+socket:///PATH for a Unix socket"
         )
-    try:
-        # Reading the port is what checks it.
-        reachable = parts.path if parts.scheme == "redis+socket" else parts.hostname and (parts.port or True)
-    except ValueError as error:
-        raise BrokerURLError(f"broker {redact(url)!r} has no valid port: {error}") from error
     if not reachable:
-        raise BrokerURLError(f"broker {redact(url)!r} names no host; give redis://HOST:PORT/DB")
+        raise BrokerURLError(
+            f"broker {redact(url)!r} names no host or path; give redis://HOST:PORT/DB or redis+socket:///PATH"
+        )
+    # redis-py reads any other word as database 0, kombu refuses it much later.
+    if parts.scheme != "redis+socket" and not re.fullmatch(r"/?|/\d+", parts.path):
+        raise BrokerURLError(
+            f"broker {redact(url)!r} names database {parts.path[1:]!r}, expected a number as in "
+            "redis://HOST:PORT/0"
+        )
     return url
 
 
 def has_password(url: str) -> bool:
-    """Whether the URL carries a password."""
-    return bool(urlsplit(url).password)
+    """Whether the URL carries a password, or anything that looks like one."""
+    return redact(url) != url
 
 
 def with_password(url: str, password: str) -> str:
@@ -49,13 +62,16 @@ def with_password(url: str, password: str) -> str:
 
 def redact(url: str) -> str:
     """The URL with its password replaced by ***, for everything that people or logs see."""
-    # By hand rather than by urlsplit, which refuses the malformed URLs that end up in error messages.
-    scheme, separator, rest = url.partition("://")
-    authority, slash, tail = rest.partition("/")
-    credentials, at, host = authority.rpartition("@")
-    if not at or ":" not in credentials:
+    # By hand rather than by urlsplit, which refuses the malformed URLs that end up in error messages; a
+    # password that was not percent-encoded may hold a slash, a question mark, an @.
+    scheme, separator, rest = url.rpartition("://") if url.count("://") == 1 else ("", "", url)
+    if "password=" in rest:
+        return f"{scheme}{separator}***"
+    credentials, at, host = rest.rpartition("@")
+    user, colon, password = credentials.partition(":")
+    if not at or not password or rest.startswith("/"):
         return url
-    return f"{scheme}{separator}{credentials.partition(':')[0]}:***@{host}{slash}{tail}"
+    return f"{scheme}{separator}{user}{colon}***{at}{host}"
 
 
 def redis_py_url(url: str) -> str:
@@ -65,4 +81,4 @@ def redis_py_url(url: str) -> str:
         return url
     query = parts.query.replace("virtual_host=", "db=")
     # By hand: urlunsplit drops the // of a scheme that it does not know.
-    return f"unix://{parts.netloc}{unquote(parts.path)}" + (f"?{query}" if query else "")
+    return f"unix://{parts.netloc}{parts.path}" + (f"?{query}" if query else "")

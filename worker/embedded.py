@@ -94,9 +94,13 @@ class Embedded:
     ) -> None:
         self.stop()
 
-    def check(self) -> None:
-        """Raise EmbeddedError, with the last words of its log, once server or worker have ended."""
-        if self._supervisor is not None and self._supervisor.poll() is not None:
+    def check(self, patience_s: float = 0.0) -> None:
+        """Raise EmbeddedError, with the last words of its log, once server or worker have ended.
+
+        Args:
+            patience_s: how long to wait for that end, where its signs are there already.
+        """
+        if self._supervisor is not None and _ended(self._supervisor, patience_s):
             said, refused = last_words(self._log)
             if refused:
                 raise EmbeddedError(said, refused)
@@ -135,6 +139,12 @@ class Embedded:
             if time.monotonic() > deadline:
                 raise EmbeddedError(f"the private server did not start in 10 s: {last_words(self._log)[0]}")
             time.sleep(0.02)
+
+
+def _ended(process: subprocess.Popen[bytes], patience_s: float) -> bool:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(patience_s)
+    return process.poll() is not None
 
 
 def last_words(log: Path) -> tuple[str, bool]:
