@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 NO_REDIS = "no redis-server on PATH; install your system's package of it (Debian: redis-server)"
-NO_DATA = "CAPTCHAFLEET_DATA names no directory; set it to the folder that holds captcha_images_v2/"
+# Where the labelled captchas lie unless CAPTCHAFLEET_DATA says otherwise: beside the checkout.
+DEFAULT_DATA = Path(__file__).parent.parent.parent / "shared" / "data"
+NO_DATA = "no labelled captchas; set CAPTCHAFLEET_DATA to the folder that holds captcha_images_v2/"
 NO_GPU = "no CUDA device here"
 
 
@@ -28,10 +30,10 @@ def _need_redis() -> str:
 
 
 def _need_data() -> Path:
-    named = os.environ.get("CAPTCHAFLEET_DATA", "")
-    if not named or not Path(named).is_dir():
+    folder = Path(os.environ.get("CAPTCHAFLEET_DATA") or DEFAULT_DATA)
+    if not (folder / "captcha_images_v2").is_dir():
         pytest.skip(NO_DATA)
-    return Path(named)
+    return folder
 
 
 def _need_gpu() -> None:

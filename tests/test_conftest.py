@@ -50,7 +50,7 @@ def test_without_redis_at_home_tests_skip_and_say_what_to_install(tmp_path: Path
     report = _probe(tmp_path, PATH="/nonexistent")
     assert "3 skipped" in report.splitlines()[0]
     assert "no redis-server on PATH; install your system's package of it (Debian: redis-server)" in report
-    assert "CAPTCHAFLEET_DATA names no directory" in report
+    assert "no labelled captchas; set CAPTCHAFLEET_DATA to the folder that holds captcha_images_v2/" in report
 
 
 def test_without_redis_in_ci_marker_and_fixture_both_fail(tmp_path: Path) -> None:
@@ -60,5 +60,7 @@ def test_without_redis_in_ci_marker_and_fixture_both_fail(tmp_path: Path) -> Non
 
 
 def test_with_redis_and_data_everything_runs(tmp_path: Path, path_with_server: str) -> None:
-    report = _probe(tmp_path, PATH=path_with_server, CI="true", CAPTCHAFLEET_DATA=str(tmp_path))
+    data = tmp_path / "data"
+    (data / "captcha_images_v2").mkdir(parents=True)
+    report = _probe(tmp_path, PATH=path_with_server, CI="true", CAPTCHAFLEET_DATA=str(data))
     assert "3 passed" in report.splitlines()[0]
