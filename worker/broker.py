@@ -7,6 +7,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 # What both kombu and redis-py speak; Unix sockets are written as kombu writes them.
 SCHEMES = ("redis", "rediss", "redis+socket")
+_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 
 
 class BrokerURLError(ValueError):
@@ -19,32 +20,30 @@ def check(url: str) -> str:
     Raises:
         BrokerURLError: another scheme, no host, or a port or database that is no number.
     """
-    try:
-        parts = urlsplit(url)
-        # Reading the port is what checks it.
-        reachable = parts.path if parts.scheme == "redis+socket" else parts.hostname and (parts.port or True)
-    except ValueError as error:
-        # The error itself is not shown: a password with a bare slash is misread as a port, and quoted there.
-        raise BrokerURLError(
-            f"broker {redact(url)!r} has no valid host or port; give redis://HOST:PORT/DB, "
-            "with anything special in user or password percent-encoded"
-        ) from error
-    if parts.scheme not in SCHEMES:
+    if url.partition(":")[0].lower() not in SCHEMES:
         raise BrokerURLError(
             f"broker {redact(url)!r} is no Redis URL; give redis://HOST:PORT/DB, rediss://... for TLS, "
             "or redis+socket:///PATH for a Unix socket"
         )
-    if not reachable:
+    if not _is_sound(url):
         raise BrokerURLError(
-            f"broker {redact(url)!r} names no host or path; give redis://HOST:PORT/DB or redis+socket:///PATH"
-        )
-    # redis-py reads any other word as database 0, kombu refuses it much later.
-    if parts.scheme != "redis+socket" and not re.fullmatch(r"/?|/\d+", parts.path):
-        raise BrokerURLError(
-            f"broker {redact(url)!r} names database {parts.path[1:]!r}, expected a number as in "
-            "redis://HOST:PORT/0"
+            f"broker {redact(url)!r} has no valid host, port and database, or no path; give "
+            "redis://HOST:PORT/DB or redis+socket:///PATH, with what is special in a password percent-encoded"
         )
     return url
+
+
+def _is_sound(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        if parts.scheme == "redis+socket":
+            return bool(parts.path)
+        _ = parts.port  # Reading it is what checks it.
+        # redis-py takes any database that is no number for 0, without a word.
+        return bool(parts.hostname) and re.fullmatch(r"/?|/\d+", parts.path) is not None
+    except ValueError:
+        # Its message is not shown: it quotes what was misread as a port, which may be a password.
+        return False
 
 
 def has_password(url: str) -> bool:
@@ -64,14 +63,16 @@ def redact(url: str) -> str:
     """The URL with its password replaced by ***, for everything that people or logs see."""
     # By hand rather than by urlsplit, which refuses the malformed URLs that end up in error messages; a
     # password that was not percent-encoded may hold a slash, a question mark, an @.
-    scheme, separator, rest = url.rpartition("://") if url.count("://") == 1 else ("", "", url)
+    scheme = _SCHEME.match(url)
+    start = scheme.end() if scheme else 0
+    rest = url[start:]
     if "password=" in rest:
-        return f"{scheme}{separator}***"
+        return f"{url[:start]}***"
     credentials, at, host = rest.rpartition("@")
-    user, colon, password = credentials.partition(":")
+    user, _, password = credentials.partition(":")
     if not at or not password or rest.startswith("/"):
         return url
-    return f"{scheme}{separator}{user}{colon}***{at}{host}"
+    return f"{url[:start]}{user}:***@{host}"
 
 
 def redis_py_url(url: str) -> str:

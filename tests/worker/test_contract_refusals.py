@@ -20,6 +20,7 @@ from worker.contract import (
     WorkerInfo,
     decode_answer,
     decode_blob,
+    decode_options,
     decode_result,
     decode_task,
     decode_worker,
