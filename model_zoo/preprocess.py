@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageFile
+from PIL import Image, ImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
@@ -28,6 +28,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from model_zoo.errors import UnreadableImage
+from model_zoo.exif import orientation
 from model_zoo.formats import FORMAT_NAMES, HEAD_BYTES, sniff_format
 
 if TYPE_CHECKING:
@@ -53,9 +54,18 @@ class ImageLimits:
 
 DEFAULT_LIMITS = ImageLimits()
 
+
+class _JpegFile(JpegImageFile):
+    """A JPEG whose EXIF data nobody reads: Pillow asks it for a resolution, and warns of what is damaged."""
+
+    def getexif(self) -> Image.Exif:
+        """No EXIF data."""
+        return Image.Exif()
+
+
 _DECODERS: dict[str, type[ImageFile.ImageFile]] = {
     "png": PngImageFile,
-    "jpeg": JpegImageFile,
+    "jpeg": _JpegFile,
     "gif": GifImageFile,
     "bmp": BmpImageFile,
     "webp": WebPImageFile,
@@ -228,7 +238,8 @@ def _grey_of(image: Image.Image, limits: ImageLimits) -> NDArray[np.uint8]:
         grey = _over_white(image)
     else:
         grey = image if image.mode in ("1", "L", "P", "RGB") else image.convert("RGB")
-    turn = _TURNS.get(_orientation(image))
+    exif = image.info.get("exif")
+    turn = _TURNS.get(orientation(exif)) if isinstance(exif, bytes) else None
     grey = grey.convert("L")
     return np.array(grey if turn is None else grey.transpose(turn))
 
@@ -252,17 +263,6 @@ def _from_deep(image: Image.Image) -> NDArray[np.uint8]:
     grey: NDArray[np.uint8] = ((pixels.clip(0, 65535).astype(np.uint32) + 128) // 257).astype(np.uint8)
     grey[pixels == image.info.get("transparency", -1)] = 255
     return grey
-
-
-def _orientation(image: Image.Image) -> int:
-    """1 to 8; 1, as it is, also where the EXIF data is damaged: it is not worth losing the pixels for."""
-    if "exif" not in image.info:
-        return 1
-    try:
-        value = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except PILLOW_ERRORS:
-        return 1
-    return value if isinstance(value, int) else 1
 
 
 def _grey_of_array(pixels: NDArray[Any], limits: ImageLimits) -> NDArray[np.uint8]:

@@ -163,9 +163,11 @@ def test_exif_orientation_is_followed_as_viewers_do(orientation: int) -> None:
     np.testing.assert_array_equal(read_image(_turned(orientation)), expected)
 
 
-def test_damaged_exif_data_costs_no_pixels() -> None:
-    data = _encode(_drawing(), exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
-    np.testing.assert_array_equal(read_image(data), DRAWING)
+@pytest.mark.parametrize("format_name", ["PNG", "JPEG", "WEBP"])
+def test_damaged_exif_data_costs_neither_pixels_nor_a_warning(format_name: str) -> None:
+    for damaged in (b"Exif\0\0MM\0*\xff\xff\xff\xff", b"Exif\0\0MM\0*\0\0\0\x08\0\x02" + bytes(range(9))):
+        plain, with_exif = (_encode(_drawing("RGB"), format_name, **more) for more in ({}, {"exif": damaged}))
+        np.testing.assert_array_equal(read_image(with_exif), read_image(plain))
 
 
 def test_an_image_is_squeezed_to_a_size() -> None:
