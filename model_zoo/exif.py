@@ -1,6 +1,6 @@
 """The one thing that EXIF data says about pixels: which way up they are. Standard library only.
 
-Pillow can read all of EXIF, and raises or warns of whatever is damaged there; an image is worth more than that.
+Pillow can read all of EXIF, and raises or warns of whatever is damaged there; an image is worth more than it.
 Source: Exif 2.32 (CIPA DC-008), section 4.6.
 """
 
