@@ -10,6 +10,7 @@ from pathlib import Path
 
 from producer.display import Display
 from producer.errors import BrokerUnreachable, Interrupted, ProducerError, UsageError
+from producer.fleet import open_store
 from producer.request import Transport, is_path
 from worker.embedded import Embedded, EmbeddedError
 
@@ -64,9 +65,10 @@ def open_broker(
 
     Raises:
         UsageError: the embedded default is not installed.
-        BrokerUnreachable: it does not start.
+        BrokerUnreachable: it does not start, or the named broker does not answer.
     """
     if transport.broker is not None:
+        open_store(transport.broker).client.close()
         yield Broker(transport.broker, model, transport.wait_s)
         return
     arguments = [] if model is None else ["--model", os.path.abspath(model) if is_path(model) else model]

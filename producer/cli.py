@@ -15,6 +15,7 @@ from producer.errors import (
     EXIT_CTRL_C,
     EXIT_OK,
     EXIT_UNANSWERED,
+    BrokerUnreachable,
     Interrupted,
     ProducerError,
     UsageError,
@@ -218,7 +219,7 @@ def _session(options: dict[str, Any]) -> Iterator[tuple[Transport, Any, Any]]:
     outcome: list[RunSummary] = []
     try:
         yield _transport(options), display, outcome.append
-    except (Interrupted, KeyboardInterrupt):
+    except (BrokerUnreachable, Interrupted, KeyboardInterrupt):
         if display.run_dir is not None:
             click.echo(f"Go on with: producer resume {display.run_dir}", err=True)
         raise

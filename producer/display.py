@@ -84,13 +84,13 @@ class Display:
         self._progress = None
 
     @contextmanager
-    def scanning(self) -> Iterator[Callable[[int], None]]:
-        """Show how many images the scan has found; the block is given what to call with their number."""
+    def busy(self, what: str) -> Iterator[Callable[[str], None]]:
+        """Show that something goes on while the block runs; it is given what to call with other words."""
         if self._quiet or not self.console.is_terminal:
-            yield lambda images: None
+            yield lambda words: None
             return
-        with self.console.status("scanning") as status:
-            yield lambda images: status.update(f"scanning: {images:,} images")
+        with self.console.status(what) as status:
+            yield status.update
 
     def answered(self, lines: list[ResultLine]) -> None:
         """These images were answered just now."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from producer import manifest
 from producer.broker import open_broker
 from producer.display import Display
-from producer.errors import UsageError
+from producer.errors import BrokerUnreachable, UsageError
 from producer.images import FoundImage, Skipped, find_images, find_listed, read_list
 from producer.manifest import Request, append_line, read_facts
 from producer.report.summary import RunSummary
@@ -31,7 +31,7 @@ def submit(request: SubmitRequest, transport: Transport, display: Display) -> Ru
 
     Raises:
         UsageError: what was asked cannot be done; nothing is left behind.
-        BrokerUnreachable: no broker, or no worker that serves the model.
+        BrokerUnreachable: no broker, or no worker that serves the model; then `resume` may go on.
         Interrupted: stopped before the end; `resume` goes on.
     """
     started = time.monotonic()
@@ -42,8 +42,10 @@ def submit(request: SubmitRequest, transport: Transport, display: Display) -> Ru
             with open_broker(request.model, transport, folder.worker_log, display) as broker:
                 _scan(request, job_id, folder, display)
                 return Session(folder, broker, transport, display, started).carry_out()
-        except UsageError:
-            folder.discard()
+        except (UsageError, BrokerUnreachable) as error:
+            # Kept only where the scan is done and a worker may still come.
+            if isinstance(error, UsageError) or display.run_dir is None:
+                folder.discard()
             raise
 
 
@@ -97,10 +99,10 @@ def _scan(request: SubmitRequest, job_id: str, folder: RunFolder, display: Displ
     if first is None:
         raise UsageError(f"{request.directory} holds no file; name a folder of images")
     images = 0
-    with display.scanning() as show:
+    with display.busy("scanning") as show:
         for images in manifest.write_manifest(folder.manifest, job, chain([first], wanted), request.limits):
             if images % 1000 == 0:
-                show(images)
+                show(f"scanning: {images:,} images")
     if not images:
         raise UsageError(
             f"{request.directory} holds no image (PNG, JPEG, GIF, BMP or WebP); its first file is "

@@ -71,10 +71,12 @@ class Session:
         return report(self.folder)
 
     def _find_workers(self) -> tuple[Store, list[WorkerInfo]]:
+        what = "loading the model" if self.broker.embedded is not None else "looking for a worker"
         try:
             store = open_store(self.broker.url)
             while_waiting = self._while_waiting(time.monotonic())
-            return store, wait_for_model(store, self.broker.model, self.broker.wait_s, while_waiting)
+            with self.display.busy(what):
+                return store, wait_for_model(store, self.broker.model, self.broker.wait_s, while_waiting)
         except RedisError as error:
             lost = BrokerUnreachable(f"broker {redact(self.broker.url)} was lost: {error}")
             lost.__cause__ = error
