@@ -27,6 +27,9 @@ __all__ = ["ConstraintError", "ZooError", "card_facts", "load", "served_card", "
 
 log = logging.getLogger(__name__)
 
+# What torch, numpy and Pillow raise over an image, and the zoo's own word for a network that answers NaN.
+_TROUBLE = (RuntimeError, ValueError, ArithmeticError, LookupError, OSError, MemoryError, ZooError)
+
 
 def served_card(settings: Settings) -> ModelCard:
     """The card of the model that these settings serve, after a check of its weights; imports no torch.
@@ -70,8 +73,10 @@ def solve_batch(
     started = time.monotonic()
     try:
         answers = _solve(batch.items, options, solver, micro_batch)
-    except (RuntimeError, ValueError, ArithmeticError, LookupError, OSError, MemoryError):
-        # What torch, numpy and Pillow raise for one image among hundreds: find it by taking each alone.
+    except ConstraintError:
+        raise
+    except _TROUBLE:
+        # One image among hundreds may be the cause: find it by taking each alone.
         log.exception("batch %s failed as a whole; its images are now read one by one", batch.id)
         answers = tuple(_solve_alone(item, options, solver) for item in batch.items)
     log.info("batch %s: %d images in %.3f s", batch.id, len(answers), time.monotonic() - started)
@@ -95,7 +100,7 @@ def _solve(
 def _solve_alone(item: ImageItem, options: JobOptions, solver: Solver) -> Answer:
     try:
         return _solve((item,), options, solver, 1)[0]
-    except (RuntimeError, ValueError, ArithmeticError, LookupError, OSError, MemoryError) as error:
+    except _TROUBLE as error:
         log.exception("image %d failed", item.id)
         message = f"the worker failed on this image with {type(error).__name__}: {error}"
         return Answer(item.id, error=AnswerError("worker_error", message[:500]))

@@ -1,0 +1,186 @@
+"""From a batch to its answers: order, errors, and that one image costs one answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+from model_zoo import solver as zoo
+from model_zoo.constraints import Constraints
+from worker import solving
+from worker.contract import Answer, AnswerError, Batch, Candidate, ImageItem, JobOptions
+from worker.settings import Settings
+from worker.solving import ConstraintError, ZooError, card_facts, load, served_card, solve_batch
+
+
+@dataclass
+class FakeSolver:
+    """Reads b"cat" as "cat"; b"!..." raises, and so does a whole micro-batch with one of those in it."""
+
+    trouble: type[Exception] = RuntimeError
+    calls: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+
+    def solve(
+        self, images: Sequence[bytes], constraints: Constraints, **options: Any
+    ) -> list[zoo.Prediction]:
+        self.calls.append((len(images), {"constraints": constraints, **options}))
+        if any(data.startswith(b"!") for data in images):
+            raise self.trouble("CUDA error: an illegal memory access")
+        return [self.read(data) for data in images if data != b"lost"]
+
+    def read(self, data: bytes) -> zoo.Prediction:
+        if data.startswith(b"?"):
+            error = zoo.ImageError(data[1:].decode(), "it ends before its data does")
+            return zoo.Prediction(None, None, error=error)
+        text = data.decode()
+        return zoo.Prediction(text, 0.75, (zoo.Candidate(text, 0.75), zoo.Candidate("x", 0.25)))
+
+
+def batch_of(*images: bytes) -> Batch:
+    """A batch of these images, numbered from 7 on."""
+    return Batch("j:7-9", "j", tuple(ImageItem(7 + n, data) for n, data in enumerate(images)))
+
+
+def solve(solver: FakeSolver, *images: bytes, options: JobOptions | None = None) -> tuple[Answer, ...]:
+    """The answers of a fake solver to these images."""
+    return solve_batch(batch_of(*images), options or JobOptions(), solver, 32)  # type: ignore[arg-type]
+
+
+def cat(number: int, text: str = "cat") -> Answer:
+    """What the fake solver says of a readable image."""
+    return Answer(number, text, 0.75, (Candidate(text, 0.75), Candidate("x", 0.25)))
+
+
+def test_answers_stand_in_the_order_of_the_images() -> None:
+    assert solve(FakeSolver(), b"cat", b"dog", b"cow") == (cat(7), cat(8, "dog"), cat(9, "cow"))
+
+
+def test_an_image_that_cannot_be_read_costs_its_own_answer() -> None:
+    answers = solve(FakeSolver(), b"cat", b"?truncated", b"dog")
+
+    broken = Answer(8, error=AnswerError("truncated", "it ends before its data does"))
+    assert answers == (cat(7), broken, cat(9, "dog"))
+
+
+def test_a_batch_of_no_image_has_no_answer() -> None:
+    assert solve(FakeSolver()) == ()
+
+
+def test_the_jobs_options_reach_the_solver() -> None:
+    solver = FakeSolver()
+
+    solve(solver, b"cat", options=JobOptions("beam", 25, 3, ":digits:a", "4-6"))
+
+    assert solver.calls == [
+        (
+            1,
+            {
+                "constraints": Constraints("0123456789a", 4, 6),
+                "decoder": "beam",
+                "beam_width": 25,
+                "n_best": 3,
+                "micro_batch": 32,
+            },
+        )
+    ]
+
+
+TROUBLES = [RuntimeError, ValueError, ZeroDivisionError, IndexError, OSError, MemoryError, ZooError]
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_one_image_that_raises_costs_one_answer(
+    trouble: type[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    solver = FakeSolver(trouble)
+
+    answers = solve(solver, b"cat", b"!bang", b"dog")
+
+    message = f"the worker failed on this image with {trouble.__name__}: CUDA error: an illegal memory access"
+    assert answers == (cat(7), Answer(8, error=AnswerError("worker_error", message)), cat(9, "dog"))
+    assert [size for size, _ in solver.calls] == [3, 1, 1, 1]
+    assert "batch j:7-9 failed as a whole; its images are now read one by one" in caplog.text
+    assert "image 8 failed" in caplog.text
+
+
+def test_a_message_without_end_is_cut() -> None:
+    class VerboseError(RuntimeError):
+        def __str__(self) -> str:
+            return "x" * 10_000
+
+    (answer,) = solve(FakeSolver(VerboseError), b"!")
+
+    assert answer.error is not None
+    assert len(answer.error.message) == 500
+
+
+def test_a_solver_that_loses_an_image_loses_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    answers = solve(FakeSolver(), b"cat", b"lost", b"dog")
+
+    assert [answer.text for answer in answers] == ["cat", None, "dog"]
+    assert answers[1].error == AnswerError(
+        "worker_error",
+        "the worker failed on this image with ValueError: zip() argument 2 is shorter than argument 1",
+    )
+
+
+@pytest.mark.parametrize(
+    "options", [JobOptions(charset=":kanji:"), JobOptions(length="none")], ids=["charset", "length"]
+)
+def test_options_that_mean_nothing_are_the_batchs_error(options: JobOptions) -> None:
+    solver = FakeSolver()
+
+    with pytest.raises(ConstraintError):
+        solve(solver, b"cat", options=options)
+    assert solver.calls == []
+
+
+def test_the_log_says_how_long_a_batch_took(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "worker.solving")
+
+    solve(FakeSolver(), b"cat", b"dog")
+
+    assert "batch j:7-9: 2 images in 0." in caplog.text
+
+
+def test_the_served_card_is_found_without_loading_the_model() -> None:
+    card = served_card(Settings())
+
+    assert card.name == solving.DEFAULT_MODEL
+    assert card_facts(card)["charset"] == card.charset
+
+
+def test_an_unknown_model_is_refused_by_name() -> None:
+    with pytest.raises(ZooError, match=r"^model 'crnn-9' is not in "):
+        served_card(Settings(model="crnn-9"))
+
+
+def test_a_loaded_model_has_read_one_blank_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    warm: list[Any] = []
+
+    class Loaded(FakeSolver):
+        card = served_card(Settings())
+
+        def solve(self, images: Sequence[Any], *_: Any, **__: Any) -> list[zoo.Prediction]:
+            warm.extend(images)
+            return []
+
+    asked: list[tuple[object, ...]] = []
+
+    def load_solver(*arguments: object) -> Loaded:
+        asked.append(arguments)
+        return Loaded()
+
+    monkeypatch.setattr(zoo, "load_solver", load_solver)
+
+    solver = load(Settings(device="cpu", precision="float32"))
+
+    assert asked == [(solving.DEFAULT_MODEL, "cpu", "float32")]
+    assert [(image.shape, image.dtype) for image in warm] == [
+        ((solver.card.height, solver.card.width), np.uint8)
+    ]
