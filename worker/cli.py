@@ -38,18 +38,21 @@ def main() -> None:
 @click.option(
     "--broker-password-file",
     envvar="CAPTCHAFLEET_BROKER_PASSWORD_FILE",
+    show_envvar=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="File that holds the broker's password (or set CAPTCHAFLEET_BROKER_PASSWORD).",
 )
 @click.option(
     "--model",
     envvar="CAPTCHAFLEET_MODEL",
+    show_envvar=True,
     metavar="NAME_OR_PATH",
     help="Model to serve. [default: the zoo's]",
 )
 @click.option(
     "--device",
     envvar="CAPTCHAFLEET_DEVICE",
+    show_envvar=True,
     default="auto",
     show_default=True,
     metavar="auto|cpu|all|cuda:0,...",
@@ -58,19 +61,27 @@ def main() -> None:
 @click.option(
     "--micro-batch",
     envvar="CAPTCHAFLEET_MICRO_BATCH",
+    show_envvar=True,
     type=click.IntRange(1, 65536),
     help="Images a forward pass. [default: 32 on a CPU, 1024 on a GPU]",
 )
 @click.option(
     "--precision",
     envvar="CAPTCHAFLEET_PRECISION",
+    show_envvar=True,
     type=click.Choice(["auto", "float32", "bfloat16"]),
     default="auto",
     show_default=True,
     help="Of the forward pass; auto is bfloat16 on a GPU.",
 )
 @click.option(
-    "--loglevel", type=click.Choice(_LEVELS), default="info", show_default=True, help="What to log."
+    "--loglevel",
+    envvar="CAPTCHAFLEET_LOGLEVEL",
+    show_envvar=True,
+    type=click.Choice(_LEVELS),
+    default="info",
+    show_default=True,
+    help="What to log.",
 )
 @click.pass_context
 def start(ctx: click.Context, /, **options: object) -> None:
