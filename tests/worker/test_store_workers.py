@@ -1,0 +1,56 @@
+"""Announcements of workers on a real Redis, and a Redis that is not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from worker.contract import WORKERS_KEY, WorkerInfo, worker_key
+from worker.store import ANNOUNCEMENT_TTL_S, Store, connect
+
+FIRST = WorkerInfo("cpu-1@here", "crnn", "0" * 16, {"charset": "ab"})
+SECOND = WorkerInfo("cpu-2@here", "crnn", "0" * 16)
+
+
+@pytest.mark.redis
+def test_an_announced_worker_is_found_for_thirty_seconds(store: Store, client: redis.Redis) -> None:
+    store.announce(SECOND)
+    store.announce(FIRST)
+
+    assert store.workers() == [FIRST, SECOND]
+    assert store.announced(FIRST.name) == FIRST
+    assert 0 < client.ttl(worker_key(FIRST.name)) <= ANNOUNCEMENT_TTL_S == 30
+
+
+@pytest.mark.redis
+def test_a_worker_that_went_without_a_word_is_forgotten(store: Store, client: redis.Redis) -> None:
+    store.announce(FIRST)
+    store.announce(SECOND)
+
+    client.delete(worker_key(FIRST.name))
+
+    assert store.workers() == [SECOND]
+    assert client.smembers(WORKERS_KEY) == {SECOND.name.encode()}
+
+
+@pytest.mark.redis
+def test_a_withdrawn_worker_leaves_nothing(store: Store, client: redis.Redis) -> None:
+    store.announce(FIRST)
+
+    store.withdraw(FIRST.name)
+
+    assert store.workers() == []
+    assert store.announced(FIRST.name) is None
+    assert client.keys("*") == []
+
+
+def test_connecting_sends_nothing(tmp_path: Path) -> None:
+    store = connect(f"redis+socket://{tmp_path}/nobody.sock")
+
+    with pytest.raises(RedisConnectionError):
+        store.client.ping()
+    with pytest.raises(RedisConnectionError):
+        store.workers()
