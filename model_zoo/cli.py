@@ -101,7 +101,7 @@ for command in (train, evaluate, split, generate):
 def _best_figure(card: ModelCard) -> str:
     if not card.accuracy:
         return ""
-    best = max(card.accuracy, key=lambda it: (it.part == "test", it.n))
+    best = max(card.accuracy, key=lambda it: (it.part == "test", it.decoder == card.decoder))
     return f" Exact match {best.value:.1%} on {best.n} {best.part} images ({best.decoder})."
 
 
@@ -120,6 +120,7 @@ def _described(card: ModelCard) -> str:
             f"{card.data.name}: {card.data.train} training, {card.data.validation} validation, "
             f"{card.data.test} test images, {card.data.synthetic} generated an epoch",
         ),
+        ("source of the data", card.data.source or "not said"),
         ("split", card.data.split),
         *(
             (f"exact match, {it.part}", _figure(it.value, it.low, it.high, it.n, it.decoder))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +21,9 @@ from model_zoo.architectures import build
 from model_zoo.cards import ModelCard, find_card, verify_weights
 from model_zoo.charset import Charset
 from model_zoo.constraints import Constraints, check_feasible
-from model_zoo.decode import Candidate, decode
+from model_zoo.decode import Candidate, Decoded, decode
 from model_zoo.errors import DeviceError, UnreadableImage, WeightsMismatch
-from model_zoo.preprocess import read_image, resize_grey, to_batch
+from model_zoo.preprocess import ImageSource, read_image, resize_grey, to_batch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,7 +89,7 @@ class Solver:
 
     def solve(
         self,
-        images: Sequence[Any],
+        images: Sequence[ImageSource],
         constraints: Constraints = NO_CONSTRAINTS,
         *,
         decoder: str | None = None,
@@ -99,7 +100,7 @@ class Solver:
         """Read images: preprocess, forward, decode.
 
         Args:
-            images: each the bytes of a file, its path, a PIL image, or an array (H, W) or (H, W, 3 or 4).
+            images: each the bytes of a file, its path, a Pillow image, or pixels, as `read_image` takes them.
             constraints: which texts are allowed.
             decoder: `greedy` or `beam`; None for what `method_for` says.
             beam_width: of `beam`; None for the card's.
@@ -113,20 +114,19 @@ class Solver:
             ConstraintError: constraints that allow nothing the model could answer.
         """
         check_feasible(constraints, self.card.charset, self.card.time_steps)
-        method = decoder or self.method_for(constraints, n_best)
+        decode_batch = partial(
+            decode,
+            charset=self.charset,
+            constraints=constraints,
+            method=decoder or self.method_for(constraints, n_best),
+            beam_width=beam_width or self.card.beam_width,
+            n_best=n_best,
+        )
         predictions: list[Prediction] = []
         for part in _chunks(images, micro_batch or self.micro_batch):
             readable, errors = self.preprocess(part)
             log_probs = self.log_probs(readable)
-            results = decode(
-                log_probs,
-                self.charset,
-                constraints,
-                method=method,
-                beam_width=beam_width or self.card.beam_width,
-                n_best=n_best,
-            )
-            predictions += _in_order(errors, results)
+            predictions += _in_order(errors, decode_batch(log_probs))
         return predictions
 
     def method_for(self, constraints: Constraints, n_best: int = 1) -> str:
@@ -136,7 +136,7 @@ class Solver:
         """
         return "beam" if constraints.limits_length or n_best > 1 else self.card.decoder
 
-    def preprocess(self, images: Sequence[Any]) -> tuple[torch.Tensor, list[ImageError | None]]:
+    def preprocess(self, images: Sequence[ImageSource]) -> tuple[torch.Tensor, list[ImageError | None]]:
         """Read and resize images.
 
         Returns:
@@ -218,12 +218,12 @@ def find_device(name: str) -> torch.device:
     return torch.device(wanted)
 
 
-def _chunks(images: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+def _chunks(images: Sequence[ImageSource], size: int) -> Iterator[Sequence[ImageSource]]:
     for start in range(0, len(images), size):
         yield images[start : start + size]
 
 
-def _in_order(errors: Sequence[ImageError | None], results: Sequence[Any]) -> Iterator[Prediction]:
+def _in_order(errors: Sequence[ImageError | None], results: Sequence[Decoded]) -> Iterator[Prediction]:
     """Predictions of the readable images put back between the errors of the others."""
     following = iter(results)
     for error in errors:
