@@ -287,6 +287,6 @@ def _checked(card: ModelCard, source: str) -> ModelCard:
         raise CardError(f"card {source} has the charset {card.charset!r}; expected distinct characters")
     if card.decoder not in ("greedy", "beam"):
         raise CardError(f"card {source} has the decoder {card.decoder!r}; expected greedy or beam")
-    if min(card.height, card.width, card.time_steps, card.beam_width) < 1 or card.std <= 0:
+    if min(card.height, card.width, card.time_steps, card.beam_width) < 1 or not card.std > 0:
         raise CardError(f"card {source} has a size, T, beam width or std that is not positive")
     return card

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -198,6 +199,11 @@ DATA = json.loads(CARD.to_json())["data"]
             "an unknown decoder",
         ),
         (changed(std=0), "card X has a size, T, beam width or std that is not positive", "division by 0"),
+        (
+            changed(std=math.nan),
+            "card X has a size, T, beam width or std that is not positive",
+            "JSON has NaN",
+        ),
     ],
 )
 def test_a_card_that_is_not_one_is_refused(text: str, message: str, reason: str) -> None:
