@@ -116,6 +116,14 @@ def test_a_repeat_is_summed_and_not_what_is_left_of_a_difference() -> None:
     assert length_log_mass(log_probs, 2, 2).item() == pytest.approx(expected, rel=1e-12)
 
 
+def test_what_is_far_less_probable_than_the_smallest_float_still_counts() -> None:
+    # Given "a" in both frames but for e**-1000 each of "b" and of the blank.
+    log_probs = torch.tensor([[[-1000.0, 0.0, -1000.0]] * 2], dtype=torch.float64)
+    # Then two characters are "ab" or "ba", and none is two blanks.
+    assert length_log_mass(log_probs, 2, 2).item() == pytest.approx(math.log(2) - 1000, rel=1e-12)
+    assert length_log_mass(log_probs, 0, 0).item() == pytest.approx(-2000, rel=1e-12)
+
+
 PACKS = [
     ([0, 1, 0, 2], [1, 2], "blanks between"),
     ([0, 0, 0, 0], [], "all blank"),
