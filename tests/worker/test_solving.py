@@ -166,6 +166,9 @@ def test_a_loaded_model_has_read_one_blank_image(monkeypatch: pytest.MonkeyPatch
     class Loaded(FakeSolver):
         card = served_card(Settings())
 
+        def use_threads(self, threads: int) -> None:
+            pass
+
         def solve(self, images: Sequence[Any], *_: Any, **__: Any) -> list[zoo.Prediction]:
             warm.extend(images)
             return []
