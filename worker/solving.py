@@ -27,6 +27,17 @@ __all__ = ["ConstraintError", "ZooError", "card_facts", "load", "served_card", "
 
 log = logging.getLogger(__name__)
 
+# What torch, numpy, Pillow and our decoder (NaN in its log-probabilities) raise for one image of a batch.
+_ONE_IMAGE_MAY_RAISE = (
+    ZooError,
+    RuntimeError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    OSError,
+    MemoryError,
+)
+
 # What torch, numpy and Pillow raise over an image, and the zoo's own word for a network that answers NaN.
 _TROUBLE = (RuntimeError, ValueError, ArithmeticError, LookupError, OSError, MemoryError, ZooError)
 
@@ -54,10 +65,12 @@ def load(settings: Settings) -> Solver:
         ZooError: a model or a device that is not there.
     """
     import numpy as np
+    import torch
 
     from model_zoo.solver import load_solver
 
     solver = load_solver(settings.model or DEFAULT_MODEL, settings.device, settings.precision)
+    solver.use_threads(torch.get_num_threads())
     solver.solve([np.zeros((solver.card.height, solver.card.width), dtype=np.uint8)])
     return solver
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
 import stat
@@ -27,6 +29,16 @@ def descendants(pid: int) -> list[psutil.Process]:
     return psutil.Process(pid).children(recursive=True)
 
 
+def marked(mark: str) -> list[psutil.Process]:
+    """All processes that were started, by whomever, with this mark in their environment."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if process.environ().get("MARK") == mark:
+                found.append(process)
+    return found
+
+
 def sockets_of(processes: list[psutil.Process]) -> list[int]:
     """TCP ports on which these processes listen."""
     return [
@@ -48,14 +60,12 @@ def images(tmp_path: Path) -> Path:
 def test_submit_without_a_broker_starts_one_reads_everything_and_leaves_nothing_behind(
     captchas: Path, tmp_path: Path
 ) -> None:
-    before = {process.pid for process in psutil.process_iter()}
-
-    done = producer("submit", captchas, "--run-dir", "run", "--json", cwd=tmp_path)
+    done = producer("submit", captchas, "--run-dir", "run", "--json", cwd=tmp_path, MARK=str(tmp_path))
 
     assert done.code == 0, done.err
+    assert json.loads(done.out) == report_of(tmp_path / "run")
     assert report_of(tmp_path / "run")["answered"] == 40
-    left = [p for p in psutil.process_iter(["cmdline"]) if p.pid not in before and "worker" in str(p.info)]
-    assert left == []
+    assert marked(str(tmp_path)) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
@@ -94,7 +104,8 @@ def test_the_private_server_is_behind_a_0700_folder_and_has_no_port(
         monkeypatch.setenv(name, value)
     with Embedded([], tmp_path / "log") as embedded:
         socket = Path(embedded.broker_url.removeprefix("redis+socket://"))
-        family = descendants(os.getpid())
+        supervisor = next(p for p in descendants(os.getpid()) if "worker.embedded" in p.cmdline())
+        family = wait_for("its children", lambda: len(supervisor.children()) == 2 and supervisor.children())
 
         assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
         assert stat.S_IMODE(socket.stat().st_mode) == 0o700
