@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import MutableMapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from celery.exceptions import Reject
@@ -116,14 +117,18 @@ def solve(**arguments: object) -> None:
     except ContractError as error:
         log.error("message refused: %s", error)
         return
+    started: StartedBatch | None = None
     try:
         started = _Child.store.begin(task)
         result = _result(task, started)
         if result is not None:
             _hand_in(task, result)
     except RedisError as error:
-        # Not the batch's own fault: back on the queue, and Redis decides when it is served again.
+        # Not the batch's own fault: back on the queue, and the start does not count against it.
         log.warning("batch %s goes back on the queue: %s", task.batch_id, error)
+        if started is not None:
+            with suppress(RedisError):  # what cannot be counted back costs one of three starts
+                _Child.store.unbegin(task)
         raise Reject(str(error), requeue=True) from error
 
 
