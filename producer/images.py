@@ -55,7 +55,7 @@ def find_images(directory: Path, leave_out: Path | None = None) -> Iterator[Foun
     if not root.is_dir():
         raise UsageError(f"{directory} is not a directory; name a folder of images")
     hidden = None if leave_out is None else os.fspath(leave_out.resolve())
-    yield from _walk(os.fspath(root), "", hidden)
+    yield from _walk(os.fspath(root), hidden)
 
 
 def find_listed(directory: Path, names: Iterator[str]) -> Iterator[FoundImage | Skipped]:
@@ -67,9 +67,14 @@ def find_listed(directory: Path, names: Iterator[str]) -> Iterator[FoundImage | 
     root = os.fspath(directory.resolve())
     if not os.path.isdir(root):
         raise UsageError(f"{directory} is not a directory; name a folder of images")
+    given = os.path.abspath(directory)
     seen: set[str] = set()
     for name in names:
-        file = os.path.relpath(os.path.normpath(os.path.join(root, name)), root)
+        path = os.path.normpath(os.path.join(root, name))
+        if path.startswith(given + os.sep):
+            # Absolute, and by way of a link to the directory.
+            path = root + path[len(given) :]
+        file = os.path.relpath(path, root)
         if file == ".." or file.startswith(f"..{os.sep}"):
             raise UsageError(f"the list names {name!r}, which is outside {directory}; list files below it")
         if file in seen:
@@ -100,24 +105,31 @@ def read_list(path: str) -> Iterator[str]:
             yield os.fsdecode(name)
 
 
-def _walk(root: str, folder: str, hidden: str | None) -> Iterator[FoundImage | Skipped]:
-    path = os.path.join(root, folder)
-    if path == hidden:
-        return
-    try:
-        with os.scandir(path) as entries:
-            names = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
-    except OSError as error:
-        if not folder:
-            raise UsageError(f"{root} cannot be listed: {error.strerror}") from error
-        yield Skipped(folder, f"folder cannot be listed: {error.strerror}")
-        return
-    for name, is_folder in names:
+def _walk(root: str, hidden: str | None) -> Iterator[FoundImage | Skipped]:
+    # A stack of open folders, because folders nest deeper than Python's calls may.
+    stack = [("", iter([("", True)]))]
+    while stack:
+        folder, entries = stack[-1]
+        name, is_folder = next(entries, (None, False))
+        if name is None:
+            stack.pop()
+            continue
         file = os.path.join(folder, name)
-        if is_folder:
-            yield from _walk(root, file, hidden)
-        else:
+        if not is_folder:
             yield _look(root, file)
+        elif (path := os.path.join(root, file)) != hidden:
+            try:
+                stack.append((file, iter(_entries(path))))
+            except OSError as error:
+                if not file:
+                    raise UsageError(f"{root} cannot be listed: {error.strerror}") from error
+                yield Skipped(file, f"folder cannot be listed: {error.strerror}")
+
+
+def _entries(path: str) -> list[tuple[str, bool]]:
+    """The names in a folder, sorted, each with whether it is a folder itself."""
+    with os.scandir(path) as entries:
+        return sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
 
 
 def _look(root: str, file: str) -> FoundImage | Skipped:
@@ -139,7 +151,7 @@ def _look(root: str, file: str) -> FoundImage | Skipped:
             return FoundImage(file, 0, _unreadable(error))
         return Skipped(file, f"cannot be looked at: {error.strerror}")
     if stat.S_ISDIR(status.st_mode):
-        return Skipped(file, "link to a folder")
+        return Skipped(file, "link to a folder" if os.path.islink(path) else "a folder")
     if not stat.S_ISREG(status.st_mode):
         return Skipped(file, "not a regular file")
     if named_so:
@@ -183,7 +195,7 @@ def _is_inside(root: str, path: str) -> bool:
     real = os.path.join(_real_folder(folder), name)
     if os.path.islink(real):
         real = os.path.realpath(real)
-    return real.startswith(root.rstrip(os.sep) + os.sep)
+    return f"{real}{os.sep}".startswith(root.rstrip(os.sep) + os.sep)
 
 
 @lru_cache(maxsize=1024)
@@ -193,7 +205,9 @@ def _real_folder(folder: str) -> str:
 
 
 def _outside(path: str) -> AnswerError:
-    target = os.fsencode(os.readlink(path)).decode(errors="backslashreplace")
+    # Of a file in a folder that is a link, the link is not its own.
+    leads_to = os.readlink(path) if os.path.islink(path) else os.path.realpath(path)
+    target = os.fsencode(leads_to).decode(errors="backslashreplace")
     return AnswerError("symlink_outside", f"the link leads to {target!r}, out of the directory")
 
 
