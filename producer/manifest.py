@@ -120,7 +120,7 @@ class BatchLimits:
         """The most images that batch `number`, counted from 0, may hold."""
         # Three batches each of 16, 32, 64 and 128, then 256, where the queue's cost per image is lost in the
         # noise: a small job is shared among workers and shows progress.
-        return self.max_images or min(16 * 2 ** (number // 3), 256)
+        return self.max_images or 16 * 2 ** min(number // 3, 4)
 
 
 def write_manifest(
@@ -152,6 +152,9 @@ def write_manifest(
         if cut := pending.rest(images):
             put("batch", first=cut[0], last=cut[1])
         put("end", images=images, skipped=skipped)
+        # What results.jsonl will mean stands here alone, and that file is synced too.
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 class _Cutter:
@@ -197,7 +200,9 @@ def read_facts(path: Path) -> JobFacts:
         UsageError: no manifest, or one that this version cannot read.
     """
     lines = _lines(path)
-    first = next(lines, {})
+    first = next(lines, None)
+    if first is None:
+        raise UsageError(f"{path} is empty: the scan was cut short and nothing was sent; submit it again")
     if first.get("type") != "job" or first.get("version") != MANIFEST_VERSION:
         raise UsageError(
             f"{path} is a manifest of version {first.get('version')!r}, expected {MANIFEST_VERSION}; "
