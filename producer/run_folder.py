@@ -62,9 +62,12 @@ class RunFolder:
     def __enter__(self) -> RunFolder:
         try:
             self._lock = (self.path / ".lock").open("wb")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                self._lock.close()
+                raise
         except BlockingIOError as error:
-            self._lock = None
             raise UsageError(
                 f"another producer works in {self.path}; wait for it, or stop it first"
             ) from error
