@@ -45,6 +45,16 @@ def _need_gpu() -> None:
 _NEEDS = {"redis": _need_redis, "data": _need_data, "gpu": _need_gpu}
 
 
+_MARKERS = {"redis_server": "redis", "captcha_data": "data"}
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A fixture stands for its marker, also through other fixtures: `-m "not redis"` leaves out them all."""
+    for fixture, marker in _MARKERS.items():
+        if fixture in getattr(item, "fixturenames", ()):
+            item.add_marker(marker)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A marker stands for its need, also where the test takes no fixture."""
     for name, need in _NEEDS.items():

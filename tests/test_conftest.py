@@ -25,14 +25,24 @@ def test_data(captcha_data): assert captcha_data.is_dir()
 """
 
 
-def _probe(folder: Path, **environment: str) -> str:
+def _probe(folder: Path, *options: str, **environment: str) -> str:
     """The last lines of a pytest run over three needy tests, in an environment of its own."""
     shutil.copy(HERE / "conftest.py", folder)
     shutil.copy(HERE.parent / "pyproject.toml", folder)
     (folder / "tests").mkdir()
     (folder / "tests" / "test_probe.py").write_text(PROBE)
     keep = {k: v for k, v in os.environ.items() if k not in {"CI", "CAPTCHAFLEET_DATA", "PATH"}}
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(folder), "."]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(folder),
+        *options,
+        ".",
+    ]
     run = subprocess.run(
         command, cwd=folder, env=keep | environment, capture_output=True, text=True, timeout=120, check=False
     )
@@ -64,3 +74,8 @@ def test_with_redis_and_data_everything_runs(tmp_path: Path, path_with_server: s
     (data / "captcha_images_v2").mkdir(parents=True)
     report = _probe(tmp_path, PATH=path_with_server, CI="true", CAPTCHAFLEET_DATA=str(data))
     assert "3 passed" in report.splitlines()[0]
+
+
+def test_a_fixture_alone_is_left_out_like_its_marker(tmp_path: Path, path_with_server: str) -> None:
+    report = _probe(tmp_path, "-m", "not redis and not data", PATH=path_with_server)
+    assert "3 deselected" in report.splitlines()[0]
