@@ -43,8 +43,6 @@ def _need_gpu() -> None:
 
 
 _NEEDS = {"redis": _need_redis, "data": _need_data, "gpu": _need_gpu}
-
-
 _MARKERS = {"redis_server": "redis", "captcha_data": "data"}
 
 
