@@ -42,6 +42,7 @@ class FakeStore:
     committed: list[BatchResult] = field(default_factory=list)
     missing: list[BatchResult] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
+    taken_back: list[str] = field(default_factory=list)  # starts
 
     def _reach(self, method: str) -> None:
         if method in self.absent:
@@ -53,6 +54,7 @@ class FakeStore:
 
     def unbegin(self, task: Task) -> None:
         self._reach("unbegin")
+        self.taken_back.append(task.batch_id)
 
     def commit(self, job_id: str, result: BatchResult) -> bool:
         self._reach("commit")
@@ -151,17 +153,26 @@ def test_an_image_that_ended_three_workers_alone_is_quarantined(store: FakeStore
     assert store.committed == [BatchResult("j:0-0", 2, "cpu-1@here", (Answer(0, error=error),))]
 
 
-@pytest.mark.parametrize("method", ["begin", "commit"])
+@pytest.mark.parametrize(
+    ("absent", "taken_back", "reason"),
+    [
+        ({"begin"}, [], "nothing was begun"),
+        ({"commit"}, ["j:0-1"], "the start was not the batch's fault"),
+        ({"commit", "unbegin"}, [], "Redis is gone altogether, which costs one of three starts"),
+    ],
+    ids=["begin", "commit", "everything"],
+)
 def test_without_redis_a_batch_goes_back_on_the_queue(
-    method: str, store: FakeStore, caplog: pytest.LogCaptureFixture
+    absent: set[str], taken_back: list[str], reason: str, store: FakeStore, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store.absent.add(method)
+    store.absent = absent
 
     with pytest.raises(Reject) as caught:
         run()
 
     assert caught.value.requeue is True
     assert store.committed == []
+    assert store.taken_back == taken_back, reason
     assert caplog.messages == ["batch j:0-1 goes back on the queue: Connection refused"]
 
 
