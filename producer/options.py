@@ -20,7 +20,8 @@ MEGABYTE = 2**20
 
 def option(name: str, *names: str, **settings: Any) -> Callable[[Command], Command]:
     """A click option with its environment variable, both shown in --help."""
-    variable = "CAPTCHAFLEET_" + name.removeprefix("--").replace("-", "_").upper()
+    flag = name.partition("/")[0].removeprefix("--")  # of --this/--that
+    variable = "CAPTCHAFLEET_" + flag.replace("-", "_").upper()
     settings.setdefault("show_default", settings.get("default") is not None)
     return click.option(name, *names, envvar=variable, show_envvar=True, **settings)
 
