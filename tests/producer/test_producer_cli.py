@@ -1,0 +1,289 @@
+"""The `producer` command: what its options become, what it prints, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from producer import job, overview
+from producer.accuracy import measure
+from producer.cli import main
+from producer.errors import BrokerUnreachable, Interrupted, UsageError
+from producer.labels import StemLabels
+from producer.manifest import BatchLimits
+from producer.report.summary import ModelFacts, RunSummary
+from producer.request import SubmitRequest, Transport
+from producer.results import ResultLine
+from worker.contract import AnswerError, JobOptions
+
+ANSWERED = ResultLine(0, "2b827.png", "2b827", 0.9)
+BROKEN = ResultLine(1, "3c938.png", error=AnswerError("truncated", "it ends before its data does"))
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    for name in list(os.environ):
+        if name.startswith("CAPTCHAFLEET_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def summary(*lines: ResultLine) -> RunSummary:
+    """The summary of a job with these lines."""
+    model = ModelFacts("crnn", "0123456789abcdef")
+    return RunSummary(measure(lines, StemLabels()), "the-job", "/imgs", len(lines), model, JobOptions())
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What `submit` and `resume` were asked for; each is answered by one right image."""
+    asked: list[tuple[Any, ...]] = []
+
+    def carry_out(what: Any, transport: Transport, display: Any) -> RunSummary:
+        asked.append((what, transport, display._quiet))
+        display.run_dir = Path("runs/the-job")
+        return summary(ANSWERED)
+
+    monkeypatch.setattr(job, "submit", carry_out)
+    monkeypatch.setattr(job, "resume", carry_out)
+    return asked
+
+
+def ending(monkeypatch: pytest.MonkeyPatch, end: Callable[[], RunSummary], begun: bool = True) -> None:
+    """Have `submit` end like this, with a run folder or before there is one."""
+
+    def carry_out(what: Any, transport: Transport, display: Any) -> RunSummary:
+        display.run_dir = Path("runs/the-job") if begun else None
+        return end()
+
+    monkeypatch.setattr(job, "submit", carry_out)
+
+
+def run(*arguments: str, **env: str) -> Result:
+    return CliRunner().invoke(main, arguments, env=env)
+
+
+def test_without_options_a_job_has_the_defaults(jobs: list[tuple[Any, ...]]) -> None:
+    assert run("submit", "imgs").exit_code == 0
+
+    assert jobs == [(SubmitRequest(Path("imgs")), Transport(), False)]
+    assert jobs[0][0].options == JobOptions("beam", 10, 1, None, None)
+    assert jobs[0][0].limits == BatchLimits(None, 8 * 2**20)
+    assert jobs[0][1] == Transport(None, 60.0, 64 * 2**20, 10 * 2**20, 7 * 86400)
+
+
+ALL_OPTIONS = {
+    "--model": "crnn-small@0123456789abcdef",
+    "--labels": "truth.csv",
+    "--from-list": "list.txt",
+    "--length": "4-6",
+    "--charset": ":digits:",
+    "--decoder": "greedy",
+    "--beam-width": "20",
+    "--n-best": "3",
+    "--batch-size": "64",
+    "--max-batch-mb": "0.5",
+    "--run-dir": "here",
+    "--broker": "redis://host:6380/2",
+    "--job-ttl": "3600",
+    "--max-image-mb": "2",
+    "--max-in-flight-mb": "16",
+    "--wait": "5",
+}
+ALL_ASKED = (
+    SubmitRequest(
+        Path("imgs"),
+        Path("here"),
+        "list.txt",
+        "crnn-small@0123456789abcdef",
+        "truth.csv",
+        True,
+        JobOptions("greedy", 20, 3, ":digits:", "4-6"),
+        BatchLimits(64, 2**19),
+    ),
+    Transport("redis://host:6380/2", 5.0, 16 * 2**20, 2 * 2**20, 3600),
+    True,
+)
+
+
+def test_every_option_reaches_the_job(jobs: list[tuple[Any, ...]]) -> None:
+    arguments = [word for pair in ALL_OPTIONS.items() for word in pair]
+
+    result = run("submit", "imgs", *arguments, "--ignore-case", "--quiet")
+
+    assert result.exit_code == 0, result.output
+    assert jobs == [ALL_ASKED]
+
+
+def test_every_option_reaches_the_job_from_the_environment_too(jobs: list[tuple[Any, ...]]) -> None:
+    env = {f"CAPTCHAFLEET_{k[2:].replace('-', '_').upper()}": v for k, v in ALL_OPTIONS.items()}
+
+    result = run("submit", "imgs", CAPTCHAFLEET_IGNORE_CASE="1", CAPTCHAFLEET_QUIET="1", **env)
+
+    assert result.exit_code == 0, result.output
+    assert jobs == [ALL_ASKED]
+
+
+def test_resume_goes_on_with_a_run_folder(jobs: list[tuple[Any, ...]]) -> None:
+    result = run("resume", "runs/the-job", "--broker", "redis://host", "--wait", "5")
+
+    assert result.exit_code == 0, result.output
+    assert jobs == [(Path("runs/the-job"), Transport("redis://host", 5.0), False)]
+
+
+def test_a_report_ends_with_the_run_folder(jobs: list[tuple[Any, ...]]) -> None:
+    result = run("submit", "imgs")
+
+    assert "Exact match" in result.stdout
+    assert result.stdout.endswith("\nRun folder: runs/the-job\n")
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize("command", ["submit", "resume"])
+def test_json_prints_the_report_alone(command: str, jobs: list[tuple[Any, ...]]) -> None:
+    result = run(command, "somewhere", "--json")
+
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["images"] == 1
+    assert result.stderr == ""
+    assert jobs[0][2], "progress would be in the way"
+
+
+ENDS: list[tuple[BaseException, int, str, str]] = [
+    (UsageError("imgs is empty"), 2, "Error: imgs is empty\n", "what was asked cannot be done"),
+    (
+        BrokerUnreachable("nobody is there"),
+        3,
+        "Go on with: producer resume runs/the-job\nError: nobody is there\n",
+        "nobody serves the model",
+    ),
+    (
+        Interrupted("the job was cancelled"),
+        4,
+        "Go on with: producer resume runs/the-job\nError: the job was cancelled\n",
+        "stopped before the end",
+    ),
+    (
+        KeyboardInterrupt(),
+        130,
+        "Go on with: producer resume runs/the-job\nStopped by Ctrl-C.\n",
+        "Ctrl-C",
+    ),
+]
+
+
+@pytest.mark.parametrize(("error", "code", "said", "reason"), ENDS, ids=[reason for *_, reason in ENDS])
+def test_an_end_has_its_exit_code_and_one_sentence(
+    error: BaseException, code: int, said: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end() -> RunSummary:
+        raise error
+
+    ending(monkeypatch, end)
+
+    result = run("submit", "imgs")
+
+    assert (result.exit_code, result.stdout, result.stderr) == (code, "", said)
+
+
+def test_before_there_is_a_run_folder_nothing_can_be_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    def end() -> RunSummary:
+        raise BrokerUnreachable("nobody is there")
+
+    ending(monkeypatch, end, begun=False)
+
+    assert run("submit", "imgs").stderr == "Error: nobody is there\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_stop_leaves_a_job_that_can_be_resumed(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end() -> RunSummary:
+        signal.raise_signal(number)
+        raise AssertionError("the signal was not heard")
+
+    ending(monkeypatch, end)
+
+    result = run("submit", "imgs")
+
+    assert result.exit_code == 4
+    assert result.stderr == (f"Go on with: producer resume runs/the-job\nError: stopped by {number.name}\n")
+
+
+def test_an_image_without_an_answer_is_exit_code_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    ending(monkeypatch, lambda: summary(ANSWERED, BROKEN))
+
+    assert run("submit", "imgs").exit_code == 1
+    assert run("submit", "imgs", "--json").exit_code == 1
+
+
+def test_an_answer_that_is_wrong_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    ending(monkeypatch, lambda: summary(ResultLine(0, "2b827.png", "wrong", 0.9)))
+
+    assert run("submit", "imgs").exit_code == 0
+
+
+def test_a_password_on_the_command_line_is_refused_before_anything(jobs: list[tuple[Any, ...]]) -> None:
+    for command in (["submit", "imgs"], ["resume", "run"], ["status"], ["cancel", "job"]):
+        result = run(*command, "--broker", "redis://:hunter2@host")
+
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == (
+            "Error: a password on the command line is seen by everyone on this machine; put the URL into "
+            "CAPTCHAFLEET_BROKER, or only the password into CAPTCHAFLEET_BROKER_PASSWORD or a file "
+            "for --broker-password-file\n"
+        )
+    assert jobs == []
+
+
+@pytest.mark.parametrize("command", [["status"], ["cancel", "the-job"]], ids=["status", "cancel"])
+def test_what_asks_a_broker_needs_its_name(command: list[str]) -> None:
+    result = run(*command)
+
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "Error: name the broker with --broker or CAPTCHAFLEET_BROKER; a private one ends with its job\n",
+    )
+
+
+def test_status_shows_a_broker_in_words_and_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str | None]] = []
+
+    def look(url: str, job_id: str | None) -> overview.Overview:
+        asked.append((url, job_id))
+        return overview.Overview((), ())
+
+    monkeypatch.setattr(overview, "look", look)
+
+    assert run("status", "--broker", "redis://host").stdout == "Workers:\n  none\nJobs:\n  none\n"
+    words = run("status", "the-job", "--json", CAPTCHAFLEET_BROKER="redis://host").stdout
+    assert json.loads(words) == {"workers": [], "jobs": []}
+    assert asked == [("redis://host", None), ("redis://host", "the-job")]
+
+
+def test_cancel_says_what_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str]] = []
+    monkeypatch.setattr(overview, "cancel", lambda url, job_id: asked.append((url, job_id)))
+
+    result = run("cancel", "the-job", "--broker", "redis://host")
+
+    assert result.stdout == "job the-job is cancelled; what was answered stays in its run folder\n"
+    assert asked == [("redis://host", "the-job")]
+
+
+def test_an_unknown_option_is_usage() -> None:
+    assert run("submit", "imgs", "--colour", "red").exit_code == 2
+    assert run("submit").exit_code == 2
+    assert run("paint").exit_code == 2
