@@ -48,7 +48,7 @@ class ImageLimits:
         max_pixels: width times height, taken from the header.
     """
 
-    max_bytes: int = 10_000_000
+    max_bytes: int = 10 * 2**20
     max_pixels: int = 4_000_000
 
 

@@ -24,7 +24,7 @@ from model_zoo.charset import Charset
 from model_zoo.constraints import Constraints, check_feasible
 from model_zoo.decode import Candidate, Decoded, decode
 from model_zoo.errors import DeviceError, UnreadableImage, WeightsMismatch
-from model_zoo.preprocess import ImageSource, read_image, resize_grey, to_batch
+from model_zoo.preprocess import DEFAULT_LIMITS, ImageLimits, ImageSource, read_image, resize_grey, to_batch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,6 +98,7 @@ class Solver:
         beam_width: int | None = None,
         n_best: int = 1,
         micro_batch: int | None = None,
+        limits: ImageLimits = DEFAULT_LIMITS,
     ) -> list[Prediction]:
         """Read images: preprocess, forward, decode.
 
@@ -108,6 +109,7 @@ class Solver:
             beam_width: of `beam`; None for the card's.
             n_best: readings wanted for each image.
             micro_batch: images of one forward pass; None for the device's.
+            limits: larger images are answered as errors, undecoded.
 
         Returns:
             One prediction per image, in order; an image that cannot be read has `error` set.
@@ -126,7 +128,7 @@ class Solver:
         )
 
         def solve_part(part: Sequence[ImageSource]) -> list[Prediction]:
-            readable, errors = self.preprocess(part)
+            readable, errors = self.preprocess(part, limits)
             log_probs = self.log_probs(readable)
             return list(_in_order(errors, decode_batch(log_probs)))
 
@@ -155,7 +157,9 @@ class Solver:
         """
         return "beam" if constraints.limits_length or n_best > 1 else self.card.decoder
 
-    def preprocess(self, images: Sequence[ImageSource]) -> tuple[torch.Tensor, list[ImageError | None]]:
+    def preprocess(
+        self, images: Sequence[ImageSource], limits: ImageLimits = DEFAULT_LIMITS
+    ) -> tuple[torch.Tensor, list[ImageError | None]]:
         """Read and resize images.
 
         Returns:
@@ -165,7 +169,7 @@ class Solver:
         errors: list[ImageError | None] = []
         for image in images:
             try:
-                grey.append(resize_grey(read_image(image), self.card.height, self.card.width))
+                grey.append(resize_grey(read_image(image, limits), self.card.height, self.card.width))
                 errors.append(None)
             except UnreadableImage as error:
                 errors.append(ImageError(error.code, str(error)))

@@ -1,6 +1,6 @@
 """The Celery application: `make_app(settings)`, and `app` for `celery -A worker.celery_app`.
 
-Importing this opens no socket. Each setting's reason is in docs/architecture.md, with its measurement.
+Neither opens a socket. Each setting's reason is in docs/architecture.md, with its measurement.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from worker.settings import Settings
 # same database is neither touched nor counted.
 UNACKED_KEY = f"{KEY_PREFIX}:unacked"
 # One unanswered read of a half-open connection must not hold a process for ever.
-SOCKET_TIMEOUT_S = 30.0
+BROKER_SOCKET_TIMEOUT_S = 30.0
 
 
 def make_app(settings: Settings) -> Celery:
@@ -43,6 +43,8 @@ def _messages() -> dict[str, Any]:
         # Answers go through a stream of our own: 200 held results opened 200 pub/sub channels.
         "task_ignore_result": True,
         "enable_utc": True,
+        # Nobody sends here: a worker takes the queue of its model, and never another application's "celery".
+        "task_default_queue": "captchafleet.unrouted",
     }
 
 
@@ -83,11 +85,16 @@ def _transport(settings: Settings) -> dict[str, Any]:
         "unacked_key": UNACKED_KEY,
         "unacked_index_key": f"{UNACKED_KEY}_index",
         "unacked_mutex_key": f"{UNACKED_KEY}_mutex",
-        "socket_timeout": SOCKET_TIMEOUT_S,
+        "socket_timeout": BROKER_SOCKET_TIMEOUT_S,
         "socket_connect_timeout": 5.0,
         "socket_keepalive": True,
         "health_check_interval": 10,
     }
 
 
-app = make_app(Settings.from_env())
+def __getattr__(name: str) -> Celery:
+    # Made when it is asked for: a producer imports this module too, and its environment is not a worker's.
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    app = globals()["app"] = make_app(Settings.from_env())
+    return app

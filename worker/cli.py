@@ -7,12 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
 from worker import broker as brokers
+from worker.settings import DEFAULT_BROKER
 
 _LEVELS = ("debug", "info", "warning", "error")
 
@@ -101,7 +103,7 @@ def start(ctx: click.Context, /, **options: object) -> None:
 
 
 def _environment(options: dict[str, object], broker_on_command_line: bool) -> dict[str, str]:
-    broker = str(options["broker"] or "redis://127.0.0.1:6379/0")
+    broker = str(options["broker"] or DEFAULT_BROKER)
     if broker_on_command_line and brokers.has_password(broker):
         raise _Failure(
             "a password on the command line is seen by everyone on this machine; put it into "
@@ -112,9 +114,7 @@ def _environment(options: dict[str, object], broker_on_command_line: bool) -> di
     except brokers.BrokerURLError as error:
         raise _Failure(str(error)) from error
     env = {**os.environ, "CAPTCHAFLEET_BROKER": broker}
-    if isinstance(path := options["broker_password_file"], Path):
-        env["CAPTCHAFLEET_BROKER_PASSWORD"] = path.read_text().rstrip("\r\n")
-    for name in ("model", "device", "micro_batch", "precision"):
+    for name in ("broker_password_file", "model", "device", "micro_batch", "precision"):
         if options[name] is not None:
             env[f"CAPTCHAFLEET_{name.upper()}"] = str(options[name])
     return env
@@ -134,7 +134,7 @@ def _check(env: dict[str, str]) -> list[str]:
         served_card(settings)
         devices = choose(settings.device)
         connect(settings.broker_url).client.ping()
-    except (ZooError, DeviceChoiceError, SettingsError) as error:
+    except (ZooError, DeviceChoiceError, SettingsError, brokers.BrokerURLError) as error:
         raise _Failure(str(error)) from error
     except AuthenticationError as error:
         where = brokers.redact(env["CAPTCHAFLEET_BROKER"])
@@ -150,21 +150,37 @@ def _run(devices: list[str], env: dict[str, str], loglevel: str) -> None:
         # Nothing of ours is left to do here, so Celery takes this very process, with its signals.
         command = _command(devices[0], loglevel)
         os.execve(sys.executable, command, {**env, "CAPTCHAFLEET_DEVICE": devices[0]})
-    children = [
-        # In sessions of their own: a Ctrl-C in the terminal would reach them twice, from it and from us.
-        subprocess.Popen(
-            _command(device, loglevel), env={**env, "CAPTCHAFLEET_DEVICE": device}, start_new_session=True
-        )
-        for device in devices
-    ]
+    children: dict[str, subprocess.Popen[bytes]] = {}
 
     def forward(number: int, _: object) -> None:
-        for child in children:
+        for child in list(children.values()):
             child.send_signal(number)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
         signal.signal(number, forward)
-    sys.exit(max(abs(child.wait()) for child in children))
+    for device in devices:
+        # In sessions of their own: a Ctrl-C in the terminal would reach them twice, from it and from us.
+        children[device] = subprocess.Popen(
+            _command(device, loglevel), env={**env, "CAPTCHAFLEET_DEVICE": device}, start_new_session=True
+        )
+    sys.exit(_wait_for(children))
+
+
+def _wait_for(children: dict[str, subprocess.Popen[bytes]]) -> int:
+    """Wait until all have ended; the worst exit code. One that ends before the others is named."""
+    worst = 0
+    running = dict(children)
+    while running:
+        for device, child in list(running.items()):
+            if (code := child.poll()) is None:
+                continue
+            del running[device]
+            worst = max(worst, abs(code))
+            if code and running:
+                others = ", ".join(running)
+                click.echo(f"The worker on {device} ended with {code}; still running: {others}", err=True)
+        time.sleep(0.2)
+    return worst
 
 
 def _command(device: str, loglevel: str) -> list[str]:

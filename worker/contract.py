@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 WIRE_VERSION = 1
@@ -102,6 +102,7 @@ class JobOptions:
     n_best: int = 1
     charset: str | None = None  # as given to --charset; None: the model's own
     length: str | None = None  # as given to --length, "5" or "4-6"; None: any
+    max_image_bytes: int = 10 * 2**20  # larger files are answered too_many_bytes
 
     def digest(self) -> str:
         """The first 16 hex digits of the sha256 of the canonical JSON."""
@@ -137,7 +138,8 @@ class Answer:
 
 # solved: the answers are there. split: the batch ended too many workers, the producer cuts it in two.
 # missing: the worker found no bytes under the batch's id, the producer sends it again.
-BatchStatus = Literal["solved", "split", "missing"]
+# refused: the worker cannot read what the producer sent, and `reason` says why.
+BatchStatus = Literal["solved", "split", "missing", "refused"]
 
 
 @dataclass(frozen=True)
@@ -149,12 +151,24 @@ class BatchResult:
     worker: str
     answers: tuple[Answer, ...] = ()
     status: BatchStatus = "solved"
+    reason: str = ""
     version: int = WIRE_VERSION
 
 
 @dataclass(frozen=True)
 class WorkerInfo:
-    """What a worker announces of itself while it lives."""
+    """What a worker announces of itself while it lives.
+
+    Attributes:
+        name: of its Celery node.
+        model: name of the model it serves.
+        fingerprint: of that model.
+        card: of that model; at least its `charset` and `time_steps`.
+        device: that it runs on.
+        host: name of its machine.
+        visibility_timeout_s: after this long Redis gives a batch of its to another worker.
+        instance: random; tells a restarted worker from the one before it under the same name.
+    """
 
     name: str
     model: str
@@ -163,6 +177,7 @@ class WorkerInfo:
     device: str = "cpu"
     host: str = ""
     visibility_timeout_s: float = 0.0
+    instance: str = ""
     version: int = WIRE_VERSION
 
 
@@ -242,13 +257,24 @@ def decode_options(text: str | bytes) -> JobOptions:
 
 
 def decode_worker(text: str | bytes) -> WorkerInfo:
-    """A worker's announcement from JSON. Raises ContractError where it does not fit."""
+    """A worker's announcement from JSON; fields that a newer worker adds are left out.
+
+    Raises:
+        ContractError: another version of the wire, or a field that is missing or of another type.
+    """
     data = _load(text)
     _check_version(data.get("version"))
-    try:
-        return WorkerInfo(**data)
-    except TypeError as error:
-        raise ContractError(f"the worker's announcement does not fit: {error}") from error
+    known = {item.name: data[item.name] for item in fields(WorkerInfo) if item.name in data}
+    card = data.get("card")
+    named = all(isinstance(data.get(name), str) for name in ("name", "model", "fingerprint"))
+    timed = type(known.get("visibility_timeout_s", 0.0)) in (int, float)
+    if not (named and timed and isinstance(card, dict) and isinstance(card.get("charset"), str)):
+        raise ContractError(f"a worker's announcement does not fit: {data!r:.200}")
+    if type(card.get("time_steps")) is not int:
+        raise ContractError(
+            f"a worker's card has {card.get('time_steps')!r:.80} time steps, expected a number"
+        )
+    return WorkerInfo(**known)
 
 
 def decode_result(text: str | bytes) -> BatchResult:

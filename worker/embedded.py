@@ -227,8 +227,9 @@ def _supervise() -> int:
             return 0
         line += byte
     plan = _Plan(**json.loads(line))
-    env = {**os.environ, "CAPTCHAFLEET_BROKER": f"redis+socket://{plan.folder}/redis.sock"}
-    env.pop("CAPTCHAFLEET_BROKER_PASSWORD", None)
+    # A password that is set for a fleet would be refused by a server that has none.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("CAPTCHAFLEET_BROKER")}
+    env["CAPTCHAFLEET_BROKER"] = f"redis+socket://{plan.folder}/redis.sock"
     children = []
     try:
         for command in (_server_command(plan), _worker_command(plan)):

@@ -7,7 +7,7 @@ import threading
 
 from redis.exceptions import RedisError
 
-from worker.contract import WorkerInfo
+from worker.contract import ContractError, WorkerInfo
 from worker.store import ANNOUNCEMENT_TTL_S, Store
 
 log = logging.getLogger(__name__)
@@ -18,11 +18,18 @@ _RENEW_EVERY_S = ANNOUNCEMENT_TTL_S / 3
 
 
 class Presence:
-    """Keeps a worker's announcement alive from its parent process, which is free while the child works."""
+    """Keeps a worker's announcement alive from its parent process, which is free while the child works.
 
-    def __init__(self, store: Store, name: str) -> None:
+    Args:
+        store: where to announce.
+        name: of the worker.
+        instance: of this run of it; what an earlier run announced under the same name is not renewed.
+    """
+
+    def __init__(self, store: Store, name: str, instance: str) -> None:
         self._store = store
         self._name = name
+        self._instance = instance
         self._info: WorkerInfo | None = None
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
@@ -44,12 +51,14 @@ class Presence:
         while not self._stopped.wait(_RENEW_EVERY_S if self._info else _LOOK_EVERY_S):
             try:
                 self._renew()
-            except RedisError as error:
+            except (RedisError, ContractError) as error:
                 log.warning("the announcement could not be renewed: %s", error)
 
     def _renew(self) -> None:
         if self._info is None:
-            self._info = self._store.announced(self._name)
+            found = self._store.announced(self._name)
+            if found is not None and found.instance == self._instance:
+                self._info = found
         else:
             # Written afresh rather than prolonged: Redis may have been restarted or flushed.
             self._store.announce(self._info)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from worker.broker import with_password
 
@@ -29,7 +30,6 @@ class Settings:
         device: `auto`, `cpu` or `cuda:N`, one device a process.
         micro_batch: images a forward pass; None for what the model's device likes.
         precision: `auto`, `float32` or `bfloat16`.
-        worker_name: the node's name; None where Celery chooses it.
         task_time_limit_s: a batch that takes longer is a hang: the child is killed, the batch sent again.
         visibility_timeout_s: after this long an unacknowledged batch goes to another worker.
     """
@@ -39,7 +39,6 @@ class Settings:
     device: str = "auto"
     micro_batch: int | None = None
     precision: str = "auto"
-    worker_name: str | None = None
     task_time_limit_s: float = DEFAULT_TASK_TIME_LIMIT_S
     visibility_timeout_s: float = DEFAULT_TASK_TIME_LIMIT_S + VISIBILITY_MARGIN_S
 
@@ -48,7 +47,7 @@ class Settings:
         """Settings from CAPTCHAFLEET_* variables. Raises SettingsError where a number is none."""
         env = os.environ if env is None else env
         broker = env.get("CAPTCHAFLEET_BROKER") or DEFAULT_BROKER
-        if password := env.get("CAPTCHAFLEET_BROKER_PASSWORD"):
+        if password := _password(env):
             broker = with_password(broker, password)
         limit = _positive(env, "CAPTCHAFLEET_TASK_TIME_LIMIT", DEFAULT_TASK_TIME_LIMIT_S)
         visibility = _positive(env, "CAPTCHAFLEET_VISIBILITY_TIMEOUT", limit + VISIBILITY_MARGIN_S)
@@ -63,10 +62,24 @@ class Settings:
             device=env.get("CAPTCHAFLEET_DEVICE") or "auto",
             micro_batch=int(_positive(env, "CAPTCHAFLEET_MICRO_BATCH", 0)) or None,
             precision=env.get("CAPTCHAFLEET_PRECISION") or "auto",
-            worker_name=env.get("CAPTCHAFLEET_WORKER_NAME") or None,
             task_time_limit_s=limit,
             visibility_timeout_s=visibility,
         )
+
+
+def _password(env: Mapping[str, str]) -> str | None:
+    path = env.get("CAPTCHAFLEET_BROKER_PASSWORD_FILE")
+    return read_password(Path(path)) if path else env.get("CAPTCHAFLEET_BROKER_PASSWORD")
+
+
+def read_password(path: Path) -> str:
+    """The password in a file, without the line's end. Raises SettingsError where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise SettingsError(f"the password file {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"the password file {path} is not UTF-8 text: {error.reason}") from error
 
 
 def _positive(env: Mapping[str, str], name: str, default: float) -> float:

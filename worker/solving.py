@@ -27,20 +27,6 @@ __all__ = ["ConstraintError", "ZooError", "card_facts", "load", "served_card", "
 
 log = logging.getLogger(__name__)
 
-# What torch, numpy, Pillow and our decoder (NaN in its log-probabilities) raise for one image of a batch.
-_ONE_IMAGE_MAY_RAISE = (
-    ZooError,
-    RuntimeError,
-    ValueError,
-    ArithmeticError,
-    LookupError,
-    OSError,
-    MemoryError,
-)
-
-# What torch, numpy and Pillow raise over an image, and the zoo's own word for a network that answers NaN.
-_TROUBLE = (RuntimeError, ValueError, ArithmeticError, LookupError, OSError, MemoryError, ZooError)
-
 
 def served_card(settings: Settings) -> ModelCard:
     """The card of the model that these settings serve, after a check of its weights; imports no torch.
@@ -88,8 +74,8 @@ def solve_batch(
         answers = _solve(batch.items, options, solver, micro_batch)
     except ConstraintError:
         raise
-    except _TROUBLE:
-        # One image among hundreds may be the cause: find it by taking each alone.
+    except Exception:
+        # Whatever it is, one image among hundreds may be the cause: find it by taking each alone.
         log.exception("batch %s failed as a whole; its images are now read one by one", batch.id)
         answers = tuple(_solve_alone(item, options, solver) for item in batch.items)
     log.info("batch %s: %d images in %.3f s", batch.id, len(answers), time.monotonic() - started)
@@ -99,6 +85,8 @@ def solve_batch(
 def _solve(
     items: tuple[ImageItem, ...], options: JobOptions, solver: Solver, micro_batch: int | None
 ) -> tuple[Answer, ...]:
+    from model_zoo.preprocess import ImageLimits
+
     predictions = solver.solve(
         [item.data for item in items],
         parse_constraints(options.charset, options.length),
@@ -106,6 +94,7 @@ def _solve(
         beam_width=options.beam_width,
         n_best=options.n_best,
         micro_batch=micro_batch,
+        limits=ImageLimits(max_bytes=options.max_image_bytes),
     )
     return tuple(_answer(item, found) for item, found in zip(items, predictions, strict=True))
 
@@ -113,7 +102,7 @@ def _solve(
 def _solve_alone(item: ImageItem, options: JobOptions, solver: Solver) -> Answer:
     try:
         return _solve((item,), options, solver, 1)[0]
-    except _TROUBLE as error:
+    except Exception as error:
         log.exception("image %d failed", item.id)
         message = f"the worker failed on this image with {type(error).__name__}: {error}"
         return Answer(item.id, error=AnswerError("worker_error", message[:500]))

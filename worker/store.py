@@ -6,12 +6,13 @@ Producer and worker both go through here, so that every key and every script sta
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
 import redis
 
-from worker.broker import redis_py_url
+from worker.broker import BrokerURLError, redact, redis_py_url
 from worker.contract import (
     JOBS_KEY,
     WORKERS_KEY,
@@ -22,7 +23,6 @@ from worker.contract import (
     Task,
     WorkerInfo,
     blob_key,
-    decode_options,
     decode_result,
     decode_worker,
     encode,
@@ -35,40 +35,47 @@ ANNOUNCEMENT_TTL_S = 30
 # Longer than any BLOCK below, shorter than the patience of a user in front of a half-open connection.
 SOCKET_TIMEOUT_S = 10.0
 _REMEMBER_DONE_S = 86_400
-_JOB_PARTS = ("", "results", "committed", "starts")
+_JOB_PARTS = ("", "results", "starts")
 
-# First write wins: the batch's answers enter the stream exactly once, together with the end of its blob.
-# A job that is over (done, cancelled, expired) takes no answers, so that nothing is left behind.
+# A batch is begun only where there is something to do, and only then is the start counted. EXPIRE comes first
+# because a script that has written something is not stopped by a full Redis: solving is what empties it.
+_BEGIN = """
+if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return {-1, false, false} end
+local ttl = redis.call('TTL', KEYS[1])
+redis.call('EXPIRE', KEYS[1], ttl)
+local options = redis.call('GET', KEYS[2])
+local blob = redis.call('GET', KEYS[3])
+if not options or not blob then return {0, false, false} end
+local starts = redis.call('HINCRBY', KEYS[4], ARGV[1], 1)
+redis.call('EXPIRE', KEYS[4], ttl)
+return {starts, options, blob}
+"""
+
+# The blob is the token of a commit: whoever deletes it enters the batch's answers, exactly once. A job that
+# is over (done, cancelled, expired) takes no answers, so that nothing is left behind.
 _COMMIT = """
-if redis.call('HGET', KEYS[1], 'state') ~= 'running' then
-  redis.call('DEL', KEYS[4])
-  return -1
-end
-if redis.call('HSETNX', KEYS[2], ARGV[1], ARGV[2]) == 0 then return 0 end
-redis.call('XADD', KEYS[3], '*', 'result', ARGV[3])
-redis.call('DEL', KEYS[4])
-local ttl = redis.call('PTTL', KEYS[1])
-if ttl > 0 then
-  redis.call('PEXPIRE', KEYS[2], ttl)
-  redis.call('PEXPIRE', KEYS[3], ttl)
-end
+local first = redis.call('DEL', KEYS[4])
+if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return -1 end
+if first == 0 then return 0 end
+redis.call('HDEL', KEYS[2], ARGV[1])
+redis.call('XADD', KEYS[3], '*', 'result', ARGV[2])
+redis.call('PEXPIRE', KEYS[3], redis.call('PTTL', KEYS[1]))
 return 1
 """
 
-# A worker that finds no bytes says so in the stream, unless the batch was committed or the job is gone.
+# A worker that finds no bytes says so in the stream. If they are gone because the batch was answered, that
+# answer stands before these words, and the producer passes over them.
 _REPORT_MISSING = """
 if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 0 end
-if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 then return 0 end
-redis.call('XADD', KEYS[3], '*', 'result', ARGV[2])
-local ttl = redis.call('PTTL', KEYS[1])
-if ttl > 0 then redis.call('PEXPIRE', KEYS[3], ttl) end
+redis.call('XADD', KEYS[2], '*', 'result', ARGV[1])
+redis.call('PEXPIRE', KEYS[2], redis.call('PTTL', KEYS[1]))
 return 1
 """
 
 _TOUCH = """
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 2))
 for i = 1, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[1]) end
+redis.call('HSET', KEYS[1], unpack(ARGV, 2))
 return 1
 """
 
@@ -78,15 +85,15 @@ class StartedBatch:
     """What a worker finds when it begins a batch.
 
     Attributes:
-        starts: how often the batch was begun, this time included.
-        cancelled: the job is cancelled, or no longer there.
-        options: how to read it; None where the job's options are gone.
+        starts: how often the batch was begun, this time included; 0 where there is nothing to begin.
+        over: the job is done, cancelled, or no longer there.
+        options: JSON of how to read it; None where they are gone.
         blob: the images; None where they are gone.
     """
 
     starts: int
-    cancelled: bool
-    options: JobOptions | None
+    over: bool
+    options: bytes | None
     blob: bytes | None
 
 
@@ -98,6 +105,7 @@ class Store:
 
     def __init__(self, client: redis.Redis) -> None:
         self.client = client
+        self._begin = client.register_script(_BEGIN)
         self._commit = client.register_script(_COMMIT)
         self._missing = client.register_script(_REPORT_MISSING)
         self._touch = client.register_script(_TOUCH)
@@ -105,12 +113,16 @@ class Store:
     # Jobs (the producer's side).
 
     def open_job(self, job_id: str, options: JobOptions, facts: dict[str, str], ttl_s: int) -> None:
-        """Make the job known, or known again: its state, its options under their hash."""
+        """Make the job known, or known again: its state, its options under their hash.
+
+        Starts are counted afresh: what a cancelled or stopped run began says nothing of the images.
+        """
         with self.client.pipeline() as pipe:
             pipe.hset(job_key(job_id), mapping={**dict[Any, Any](facts), "state": "running"})
             pipe.expire(job_key(job_id), ttl_s)
             pipe.set(job_key(job_id, f"options:{options.digest()}"), encode(options), ex=ttl_s)
             pipe.sadd(JOBS_KEY, job_id)
+            pipe.delete(job_key(job_id, "starts"))
             pipe.execute()
 
     def touch_job(self, job_id: str, options: JobOptions, facts: dict[str, str], ttl_s: int) -> bool:
@@ -144,6 +156,9 @@ class Store:
 
     def cancel_job(self, job_id: str) -> None:
         """Stop a job: its producer ends, workers drop its batches, their bytes go now; answers stay."""
+        # First the bytes: in a full Redis nothing could be written before.
+        for key in self.client.scan_iter(match=blob_key(f"{job_id}:*"), count=1000):
+            self.client.unlink(key)
         self.client.hset(job_key(job_id), "state", "cancelled")
         for key in self.client.scan_iter(match=blob_key(f"{job_id}:*"), count=1000):
             self.client.unlink(key)
@@ -152,10 +167,7 @@ class Store:
 
     def put_batch(self, batch: Batch, ttl_s: int) -> None:
         """Store a batch's bytes under its id, which opens it for one commit."""
-        with self.client.pipeline() as pipe:
-            pipe.set(blob_key(batch.id), encode_blob(batch), ex=ttl_s)
-            pipe.hdel(job_key(batch.job_id, "committed"), batch.id)
-            pipe.execute()
+        self.client.set(blob_key(batch.id), encode_blob(batch), ex=ttl_s)
 
     def renew_batches(self, batch_ids: Iterable[str], ttl_s: int) -> None:
         """Renew the life of the bytes of batches that are outstanding."""
@@ -171,36 +183,28 @@ class Store:
 
     def begin(self, task: Task) -> StartedBatch:
         """Count a start of the batch and fetch all that it needs, in one round trip."""
-        with self.client.pipeline() as pipe:
-            pipe.hincrby(job_key(task.job_id, "starts"), task.batch_id, 1)
-            pipe.hget(job_key(task.job_id), "state")
-            pipe.get(job_key(task.job_id, f"options:{task.options}"))
-            pipe.get(blob_key(task.batch_id))
-            pipe.ttl(job_key(task.job_id))
-            starts, state, options, blob, ttl_s = pipe.execute()
-        # The counter must not outlive its job, nor stay for a job that never was.
-        self.client.expire(job_key(task.job_id, "starts"), max(ttl_s, 1))
-        return StartedBatch(
-            starts=int(starts),
-            cancelled=state != b"running",
-            options=None if options is None else decode_options(options),
-            blob=blob,
-        )
+        keys = [
+            job_key(task.job_id),
+            job_key(task.job_id, f"options:{task.options}"),
+            blob_key(task.batch_id),
+            job_key(task.job_id, "starts"),
+        ]
+        starts, options, blob = self._begin(keys=keys, args=[task.batch_id])
+        return StartedBatch(max(int(starts), 0), int(starts) < 0, options, blob)
 
     def unbegin(self, task: Task) -> None:
         """Take back a start that ended for a reason that is not the batch's own."""
         self.client.hincrby(job_key(task.job_id, "starts"), task.batch_id, -1)
 
     def commit(self, job_id: str, result: BatchResult) -> bool:
-        """Hand in a batch's answers, atomically; False where another commit came first or the job is gone."""
-        keys = [job_key(job_id), job_key(job_id, "committed"), job_key(job_id, "results")]
+        """Hand in a batch's answers, atomically; False where another commit came first or the job is over."""
+        keys = [job_key(job_id), job_key(job_id, "starts"), job_key(job_id, "results")]
         keys.append(blob_key(result.batch_id))
-        return int(self._commit(keys=keys, args=[result.batch_id, result.attempt, encode(result)])) == 1
+        return int(self._commit(keys=keys, args=[result.batch_id, encode(result)])) == 1
 
     def report_missing(self, job_id: str, result: BatchResult) -> None:
         """Tell the producer that a batch's bytes are not there."""
-        keys = [job_key(job_id), job_key(job_id, "committed"), job_key(job_id, "results")]
-        self._missing(keys=keys, args=[result.batch_id, encode(result)])
+        self._missing(keys=[job_key(job_id), job_key(job_id, "results")], args=[encode(result)])
 
     def read_results(
         self, job_id: str, after: str, block_ms: int | None = None, count: int = 64
@@ -243,24 +247,40 @@ class Store:
             pipe.execute()
 
     def workers(self) -> list[WorkerInfo]:
-        """The workers that are there, by name; forgets those that went without a word."""
+        """The workers that are there, by name; forgets those that went without a word.
+
+        An announcement that we cannot read is another version's, and is passed over.
+        """
         names = sorted(name.decode() for name in cast(set[bytes], self.client.smembers(WORKERS_KEY)))
         if not names:
             return []
         texts = cast(list[bytes | None], self.client.mget([worker_key(name) for name in names]))
         if gone := [name for name, text in zip(names, texts, strict=True) if text is None]:
             self.client.srem(WORKERS_KEY, *gone)
-        return [decode_worker(text) for text in texts if text is not None]
+        infos = []
+        for text in texts:
+            with suppress(ContractError):
+                infos.append(decode_worker(text or b""))
+        return infos
 
 
 def connect(broker_url: str) -> Store:
-    """A store at this broker; nothing is sent until it is used."""
-    client = redis.Redis.from_url(
-        redis_py_url(broker_url),
-        socket_timeout=SOCKET_TIMEOUT_S,
-        socket_connect_timeout=5.0,
-        health_check_interval=10,
-        # Replies have another shape under protocol 3, which newer clients may choose by themselves.
-        protocol=2,
-    )
+    """A store at this broker; nothing is sent until it is used.
+
+    Raises:
+        BrokerURLError: a URL with parts that Redis's client does not take.
+    """
+    try:
+        client = redis.Redis.from_url(
+            redis_py_url(broker_url),
+            socket_timeout=SOCKET_TIMEOUT_S,
+            socket_connect_timeout=5.0,
+            health_check_interval=10,
+            # Replies have another shape under protocol 3, which newer clients may choose by themselves.
+            protocol=2,
+        )
+        # Opens nothing yet, but takes every part of the URL.
+        client.connection_pool.make_connection()
+    except (ValueError, TypeError) as error:
+        raise BrokerURLError(f"broker {redact(broker_url)!r} cannot be used: {error}") from error
     return Store(client)

@@ -11,8 +11,11 @@ import os
 import signal
 import socket
 import sys
+import time
+import uuid
 from collections.abc import MutableMapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from celery.exceptions import Reject
@@ -36,11 +39,12 @@ from worker.contract import (
     Task,
     WorkerInfo,
     decode_blob,
+    decode_options,
     decode_task,
     queue_name,
 )
 from worker.presence import Presence
-from worker.settings import Settings
+from worker.settings import Settings, SettingsError
 from worker.solving import ConstraintError, ZooError, card_facts, load, served_card, solve_batch
 from worker.store import StartedBatch, Store, connect
 
@@ -51,7 +55,10 @@ log = logging.getLogger(__name__)
 
 # After this many starts without an end, the batch itself is taken to be what ends the workers.
 MAX_STARTS = 3
+# How long a child tries to announce itself to a Redis that is away; Celery waits 120 s for a child.
+_ANNOUNCE_S = 60.0
 _NAME_VARIABLE = "CAPTCHAFLEET_WORKER_NAME"
+_INSTANCE_VARIABLE = "CAPTCHAFLEET_WORKER_INSTANCE"
 
 
 class _Child:
@@ -70,17 +77,24 @@ class _Parent:
 @celeryd_init.connect
 def choose_queue(sender: str, conf: MutableMapping[str, Any], **_: object) -> None:
     """In the parent, before anything starts: consume the queue of the served model, and no other."""
-    card = served_card(Settings.from_env())
+    try:
+        card = served_card(Settings.from_env())
+    except (ZooError, SettingsError, OSError) as error:
+        # Celery would go on without a queue of ours: it logs what a signal's receiver raises.
+        _end_with(error)
+        os._exit(2)
     conf["task_queues"] = [Queue(queue_name(card.fingerprint))]
     conf["task_default_queue"] = queue_name(card.fingerprint)
-    # The child is a fresh process and learns its node's name from here.
+    # The child is a fresh process and learns from here who it is.
     os.environ[_NAME_VARIABLE] = sender
+    os.environ[_INSTANCE_VARIABLE] = uuid.uuid4().hex
 
 
 @worker_ready.connect
 def start_presence(**_: object) -> None:
     """In the parent: keep the announcement alive."""
-    _Parent.presence = Presence(connect(Settings.from_env().broker_url), os.environ[_NAME_VARIABLE])
+    store = connect(Settings.from_env().broker_url)
+    _Parent.presence = Presence(store, os.environ[_NAME_VARIABLE], os.environ[_INSTANCE_VARIABLE])
     _Parent.presence.start()
 
 
@@ -94,19 +108,37 @@ def stop_presence(**_: object) -> None:
 @worker_process_init.connect
 def load_model(**_: object) -> None:
     """In the child: load the model, then announce the worker; without a model the whole worker ends."""
-    settings = Settings.from_env()
     try:
-        _Child.solver = load(settings)
-    except (ZooError, RuntimeError, OSError) as error:
-        # Celery would go on without: it logs what a signal's receiver raises, and the pool would try forever.
-        print(f"Error: {error}", file=sys.stderr, flush=True)
-        os.kill(os.getppid(), signal.SIGTERM)
+        _Child.settings = Settings.from_env()
+        _Child.solver = load(_Child.settings)
+        _Child.store = connect(_Child.settings.broker_url)
+        _Child.name = os.environ[_NAME_VARIABLE]
+        _announce(_announcement())
+    except Exception as error:
+        # Celery would go on without, and answer batches with errors that another worker could read.
+        log.debug("the worker cannot serve", exc_info=True)
+        _end_with(error)
+        os.kill(os.getppid(), signal.SIGQUIT)  # which, unlike SIGTERM, Celery does not end with exit code 0
         os._exit(1)
-    _Child.settings = settings
-    _Child.store = connect(settings.broker_url)
-    _Child.name = os.environ[_NAME_VARIABLE]
-    _Child.store.announce(_announcement(settings, _Child.solver, _Child.name))
     log.info("serving %s on %s", _Child.solver.card.name, _Child.solver.device)
+
+
+def _end_with(error: Exception) -> None:
+    print(f"Error: {error or type(error).__name__}", file=sys.stderr, flush=True)
+
+
+def _announce(info: WorkerInfo) -> None:
+    deadline = time.monotonic() + _ANNOUNCE_S
+    while True:
+        try:
+            _Child.store.announce(info)
+        except RedisError as error:
+            if time.monotonic() > deadline:
+                raise
+            log.warning("the worker could not be announced, trying again: %s", error)
+            time.sleep(1)
+        else:
+            return
 
 
 @app.task(name=TASK_NAME, bind=False)
@@ -133,48 +165,46 @@ def solve(**arguments: object) -> None:
 
 
 def _result(task: Task, started: StartedBatch) -> BatchResult | None:
-    if started.cancelled:
+    if started.over:
         _Child.store.drop_batches([task.batch_id])
         return None
+    result = BatchResult(task.batch_id, task.attempt, _Child.name)
     if started.options is None or started.blob is None:
-        return BatchResult(task.batch_id, task.attempt, _Child.name, status="missing")
+        return replace(result, status="missing")
     try:
-        batch = decode_blob(started.blob)
-    except ContractError as error:
+        options, batch = decode_options(started.options), decode_blob(started.blob)
+        if started.starts > MAX_STARTS:
+            return _give_up(result, batch)
+        answers = solve_batch(batch, options, _Child.solver, _Child.settings.micro_batch)
+    except (ContractError, ConstraintError) as error:
         log.error("batch %s refused: %s", task.batch_id, error)
-        return None
-    if started.starts > MAX_STARTS:
-        return _give_up(task, batch)
-    try:
-        answers = solve_batch(batch, started.options, _Child.solver, _Child.settings.micro_batch)
-    except ConstraintError as error:
-        reason = AnswerError("worker_error", str(error))
-        answers = tuple(Answer(item.id, error=reason) for item in batch.items)
-    return BatchResult(task.batch_id, task.attempt, _Child.name, answers)
+        return replace(result, status="refused", reason=str(error))
+    return replace(result, answers=answers)
 
 
-def _give_up(task: Task, batch: Batch) -> BatchResult:
+def _give_up(result: BatchResult, batch: Batch) -> BatchResult:
     if len(batch.items) > 1:
-        return BatchResult(task.batch_id, task.attempt, _Child.name, status="split")
+        return replace(result, status="split")
     reason = AnswerError("quarantined", f"this image ended {MAX_STARTS} workers; it was set aside")
-    answers = tuple(Answer(item.id, error=reason) for item in batch.items)
-    return BatchResult(task.batch_id, task.attempt, _Child.name, answers)
+    return replace(result, answers=tuple(Answer(item.id, error=reason) for item in batch.items))
 
 
 def _hand_in(task: Task, result: BatchResult) -> None:
     if result.status == "missing":
         _Child.store.report_missing(task.job_id, result)
     elif not _Child.store.commit(task.job_id, result):
-        log.info("batch %s was answered before, or its job is gone; nothing changes", task.batch_id)
+        log.info("batch %s was answered before, or its job is over; nothing changes", task.batch_id)
 
 
-def _announcement(settings: Settings, solver: Solver, name: str) -> WorkerInfo:
+def _announcement() -> WorkerInfo:
+    card = _Child.solver.card
     return WorkerInfo(
-        name=name,
-        model=solver.card.name,
-        fingerprint=solver.card.fingerprint,
-        card=card_facts(solver.card),
-        device=str(solver.device),
+        name=_Child.name,
+        model=card.name,
+        fingerprint=card.fingerprint,
+        card=card_facts(card),
+        device=str(_Child.solver.device),
         host=socket.gethostname(),
-        visibility_timeout_s=settings.visibility_timeout_s,
+        visibility_timeout_s=_Child.settings.visibility_timeout_s,
+        instance=os.environ[_INSTANCE_VARIABLE],
     )
