@@ -16,6 +16,7 @@ from model_zoo.cards import DEFAULT_MODEL, ModelCard, available_models, find_car
 from model_zoo.cli_data import evaluate, generate, split, train
 from model_zoo.cli_errors import CONTEXT, ZooGroup
 from model_zoo.constraints import parse_constraints
+from model_zoo.visible import visible
 
 if TYPE_CHECKING:
     from model_zoo.solver import Prediction
@@ -139,9 +140,10 @@ def _figure(value: float, low: float, high: float, n: int, decoder: str) -> str:
 def _print_lines(files: Sequence[Path], predictions: Sequence[Prediction]) -> None:
     for file, prediction in zip(files, predictions, strict=True):
         if prediction.error:
-            click.echo(f"{file}: {prediction.error.code}: {prediction.error.message}", err=True)
+            said = f"{file}: {prediction.error.code}: {prediction.error.message}"
+            click.echo(visible(said), err=True)
         for candidate in prediction.n_best:
-            click.echo(f"{file}\t{candidate.text}\t{candidate.probability:.4f}")
+            click.echo(f"{visible(str(file))}\t{candidate.text}\t{candidate.probability:.4f}")
 
 
 def _print_json(files: Sequence[Path], predictions: Sequence[Prediction]) -> None:
@@ -151,3 +153,7 @@ def _print_json(files: Sequence[Path], predictions: Sequence[Prediction]) -> Non
         {"file": str(file), **asdict(prediction)} for file, prediction in zip(files, predictions, strict=True)
     ]
     click.echo(json.dumps(rows, indent=2))
+
+
+if __name__ == "__main__":
+    main()

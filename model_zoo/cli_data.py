@@ -13,6 +13,7 @@ import click
 from model_zoo import split as splitting
 from model_zoo.cli_errors import CONTEXT
 from model_zoo.constraints import parse_constraints, parse_length
+from model_zoo.visible import visible
 
 if TYPE_CHECKING:
     from model_zoo.evaluate import Evaluation
@@ -165,7 +166,7 @@ def _in_words(name: str, parts: Sequence[str], result: Evaluation) -> str:
     ]
     for wrong in result.errors:
         answer = "unreadable" if wrong.text is None else f"{wrong.text} (p = {wrong.probability:.3f})"
-        lines.append(f"  {wrong.file}: {wrong.label} read as {answer}")
+        lines.append(f"  {visible(wrong.file)}: {visible(wrong.label)} read as {answer}")
     return "\n".join(lines)
 
 

@@ -50,7 +50,8 @@ def parse_charset(text: str) -> str:
     Raises:
         ConstraintError: an empty text, or a word between colons that is no class.
     """
-    parts = re.split(r"(:[a-z]+:)", text)
+    # A word of three letters or more between colons is a class, or a misspelt one; a:b:c is five characters.
+    parts = re.split(r"(:[a-z]{3,}:)", text)
     for part in parts[1::2]:
         if part not in CHARSET_CLASSES:
             raise ConstraintError(

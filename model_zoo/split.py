@@ -16,6 +16,7 @@ from pathlib import Path
 
 from model_zoo.errors import DataError
 from model_zoo.formats import IMAGE_EXTENSIONS, READABLE
+from model_zoo.stem import stem_label
 
 RULE = "part = int(sha256(file bytes), 16) mod 10; 0-2 test, 3 validation, 4-9 train"
 
@@ -57,8 +58,8 @@ def label_of(path: Path) -> str:
     Raises:
         DataError: a name without a label.
     """
-    label = path.stem.partition("_")[0]
-    if not label:
+    label = stem_label(path.name)
+    if label is None:
         raise DataError(
             f"file {str(path)!r} has no label before its first underscore; rename it to LABEL.png"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -11,16 +12,19 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from model_zoo.visible import visible
 from producer.errors import (
     EXIT_CTRL_C,
     EXIT_OK,
     EXIT_UNANSWERED,
+    EXIT_USAGE,
     BrokerUnreachable,
     Interrupted,
     ProducerError,
     UsageError,
 )
 from producer.options import MEGABYTE, broker_options, option, transport_options
+from worker.settings import SettingsError
 
 if TYPE_CHECKING:
     from producer.report.summary import RunSummary
@@ -45,8 +49,11 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except ProducerError as error:
-            click.echo(f"Error: {error}", err=True)
+            click.echo(f"Error: {visible(str(error))}", err=True)
             sys.exit(error.exit_code)
+        except SettingsError as error:
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(EXIT_USAGE)
         except KeyboardInterrupt:
             click.echo("Stopped by Ctrl-C.", err=True)
             sys.exit(EXIT_CTRL_C)
@@ -67,7 +74,7 @@ def main() -> None:
 @option("--length", metavar="N|N-M", help="How many characters an answer has, e.g. 5 or 4-6.")
 @option("--charset", metavar="CHARS", help="Allowed characters; :digits:, :lower:, :upper: are classes.")
 @option("--decoder", type=click.Choice(["greedy", "beam"]), default="beam", help="How answers are found.")
-@option("--beam-width", type=click.IntRange(1, 1000), default=10, help="Readings a beam keeps.")
+@option("--beam-width", type=click.IntRange(1, 200), default=10, help="Readings a beam keeps.")
 @option("--n-best", type=click.IntRange(1, 100), default=1, help="Readings to report for each image.")
 @option("--batch-size", type=click.IntRange(1, 65536),
         help="Images a message. [default: from 16, growing to 256]")  # fmt: skip
@@ -77,6 +84,8 @@ def main() -> None:
     default=8,
     help="Size of a message's images.",
 )
+@option("--max-image-mb", type=click.FloatRange(0, 256, min_open=True), default=10,
+        help="Larger files are answered too_many_bytes.")  # fmt: skip
 @option("--run-dir", type=click.Path(path_type=Path), metavar="DIR", help="Run folder. [default: runs/JOB]")
 @broker_options
 @transport_options
@@ -123,13 +132,14 @@ def report(run_dir: Path, labels: str | None, ignore_case: bool | None, as_json:
 
     Example: producer report runs/20260401-101500-3fa9c1 --labels truth.csv
     """
+    from producer.labels import parse_labels_option
+    from producer.manifest import read_facts
     from producer.run_folder import RunFolder
-    from producer.summary import summarise, write_reports
+    from producer.session import report as measure
 
     folder = RunFolder.existing(run_dir)
-    summary = summarise(folder, labels, ignore_case)
-    write_reports(folder, summary)
-    _print(summary, as_json)
+    source = parse_labels_option(labels or read_facts(folder.manifest).request.labels)
+    _print(measure(folder, source, ignore_case), as_json)
 
 
 @main.command(epilog=EXIT_CODES)
@@ -180,6 +190,7 @@ def _request(options: dict[str, Any]) -> SubmitRequest:
         n_best=options["n_best"],
         charset=options["charset"],
         length=options["length"],
+        max_image_bytes=int(options["max_image_mb"] * MEGABYTE),
     )
     return SubmitRequest(
         directory=options["directory"],
@@ -200,7 +211,6 @@ def _transport(options: dict[str, Any]) -> Transport:
         broker=options["broker"],
         wait_s=options["wait"],
         max_in_flight_bytes=int(options["max_in_flight_mb"] * MEGABYTE),
-        max_image_bytes=int(options["max_image_mb"] * MEGABYTE),
         job_ttl_s=options["job_ttl"],
     )
 
@@ -214,18 +224,21 @@ def _session(options: dict[str, Any]) -> Iterator[tuple[Transport, Any, Any]]:
         raise Interrupted(f"stopped by {signal.Signals(number).name}")
 
     signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGHUP, stop)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
+        signal.signal(signal.SIGHUP, stop)
+    # The run folder holds what the captchas say: nothing in it is for others.
+    os.umask(0o077)
     display = Display(quiet=options["quiet"] or options["as_json"])
     outcome: list[RunSummary] = []
     try:
         yield _transport(options), display, outcome.append
     except (BrokerUnreachable, Interrupted, KeyboardInterrupt):
         if display.run_dir is not None:
-            click.echo(f"Go on with: producer resume {display.run_dir}", err=True)
+            click.echo(f"Go on with: producer resume {visible(str(display.run_dir))}", err=True)
         raise
     _print(outcome[0], options["as_json"])
     if not options["as_json"]:
-        click.echo(f"Run folder: {display.run_dir}")
+        click.echo(f"Run folder: {visible(str(display.run_dir))}")
     sys.exit(EXIT_OK if not outcome[0].errors else EXIT_UNANSWERED)
 
 

@@ -10,7 +10,7 @@ from typing import cast
 from redis.exceptions import AuthenticationError, RedisError
 
 from producer.errors import BrokerUnreachable, UsageError
-from worker.broker import redact
+from worker.broker import BrokerURLError, redact
 from worker.contract import KEY_PREFIX, WIRE_VERSION, WorkerInfo
 from worker.store import Store, connect
 
@@ -21,11 +21,14 @@ def open_store(broker_url: str) -> Store:
     """A store at a broker that answers.
 
     Raises:
-        BrokerUnreachable: it does not, or refuses our user or password.
+        UsageError: a URL that Redis's client does not take.
+        BrokerUnreachable: it does not answer, or refuses our user or password.
     """
-    store = connect(broker_url)
     try:
+        store = connect(broker_url)
         store.client.ping()
+    except BrokerURLError as error:
+        raise UsageError(str(error)) from error
     except AuthenticationError as error:
         raise BrokerUnreachable(
             f"broker {redact(broker_url)} refuses the user or password: {error}"

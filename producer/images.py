@@ -174,10 +174,12 @@ def read_image_file(root: str, file: str, max_bytes: int) -> bytes | AnswerError
     """The bytes of an image as they are now, or why there are none."""
     path = os.path.join(root, file)
     try:
-        # Looked at again: between scan and sending the file may have become a link.
+        # Looked at again: since the scan the file may have become a link, or a pipe that would block.
         if not _is_inside(root, path):
             return _outside(path)
-        with open(path, "rb") as stream:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                return AnswerError("not_an_image", "the file is no regular file any more")
             data = stream.read(max_bytes + 1)
     except FileNotFoundError:
         return AnswerError("vanished", "the file was listed, but is no longer there")
@@ -188,6 +190,11 @@ def read_image_file(root: str, file: str, max_bytes: int) -> bytes | AnswerError
     if len(data) > max_bytes:
         return AnswerError("too_many_bytes", f"the file has more than {max_bytes:,} bytes, the limit")
     return data
+
+
+def forget_folders() -> None:
+    """Look anew where folders lead, since one may have become a link; once a batch is often enough."""
+    _real_folder.cache_clear()
 
 
 def _is_inside(root: str, path: str) -> bool:

@@ -9,21 +9,22 @@ from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 
-from producer import manifest
 from producer.broker import open_broker
 from producer.display import Display
-from producer.errors import BrokerUnreachable, UsageError
-from producer.images import FoundImage, Skipped, find_images, find_listed, read_list
-from producer.manifest import Request, append_line, read_facts
+from producer.errors import BrokerUnreachable, Interrupted, UsageError
+from producer.images import FoundImage, Skipped, find_images, find_listed, read_image_file, read_list
+from producer.labels import parse_labels_option
+from producer.manifest import Request, read_facts, write_manifest
 from producer.report.summary import RunSummary
 from producer.request import SubmitRequest, Transport, check, is_path
 from producer.results import Journal
 from producer.run_folder import RunFolder, new_job_id
 from producer.session import Session, report
-from producer.summary import killed_session
+from worker.contract import AnswerError
 
 # One line or a few about the images of a folder, shown in every report on it ("synthetic images").
 NOTE_FILE = "captchafleet.note"
+_MAX_NOTE_BYTES = 2000
 
 
 def submit(request: SubmitRequest, transport: Transport, display: Display) -> RunSummary:
@@ -35,84 +36,102 @@ def submit(request: SubmitRequest, transport: Transport, display: Display) -> Ru
         Interrupted: stopped before the end; `resume` goes on.
     """
     started = time.monotonic()
-    check(request, transport)
-    job_id = new_job_id()
-    with RunFolder.create(request.run_dir or Path("runs") / job_id) as folder:
+    labels = check(request, transport)
+    job = _job(request)
+    with RunFolder.create(request.run_dir or Path("runs") / job.job) as folder:
         try:
-            with open_broker(request.model, transport, folder.worker_log, display) as broker:
-                _scan(request, job_id, folder, display)
-                return Session(folder, broker, transport, display, started).carry_out()
+            with open_broker(job.model, transport, folder.worker_log, display) as broker:
+                _scan(job, folder, display)
+                return Session(folder, broker, transport, display, labels, started).carry_out()
         except (UsageError, BrokerUnreachable) as error:
-            # Kept only where the scan is done and a worker may still come.
-            if isinstance(error, UsageError) or display.run_dir is None:
+            # Kept once anything was sent, and where the scan is done and a worker may still come.
+            if not folder.results.exists() and (isinstance(error, UsageError) or display.run_dir is None):
                 folder.discard()
             raise
 
 
 def resume(path: Path, transport: Transport, display: Display) -> RunSummary:
-    """Go on with a job: send what has no answer, then measure the whole.
+    """Go on with a job, from its scan if that was cut short: send what has no answer, then measure the whole.
 
     Raises:
-        UsageError: no job there, or one whose scan was cut short.
+        UsageError: no job there, or its labels cannot be read.
         BrokerUnreachable, Interrupted: as for `submit`.
     """
     started = time.monotonic()
     with RunFolder.existing(path) as folder:
         display.run_dir = path
         facts = read_facts(folder.manifest)
-        if facts.images is None:
-            raise UsageError(f"the scan of {path} was cut short and nothing was sent; submit it again")
-        if (killed := killed_session(facts, folder)) is not None:
-            append_line(folder.manifest, "session_end", number=killed[0], seconds=killed[1], workers={})
-        with Journal(folder.results) as journal:
-            complete = journal.n_answered == facts.images
-        if complete:
+        job = facts.request
+        labels = parse_labels_option(job.labels)
+        if facts.images is not None and _n_answered(folder) == facts.images:
             display.note("every image has its answer already; only the report is made again")
-            return report(folder)
-        model = facts.request.model
+            return report(folder, labels)
+        model = job.model
         if facts.model is not None and not is_path(model):
             model = f"{facts.model['name']}@{facts.model['fingerprint']}"
         with open_broker(model, transport, folder.worker_log, display) as broker:
-            return Session(folder, broker, transport, display, started).carry_out()
+            if facts.images is None:
+                _scan(job, folder, display)
+            return Session(folder, broker, transport, display, labels, started).carry_out()
 
 
-def _scan(request: SubmitRequest, job_id: str, folder: RunFolder, display: Display) -> None:
-    directory = request.directory.resolve()
-    found: Iterator[FoundImage | Skipped]
-    if request.from_list is None:
-        found = find_images(directory, folder.path)
-    else:
-        found = find_listed(directory, read_list(request.from_list))
-    labels = request.labels
-    job = Request(
-        job=job_id,
-        directory=os.fspath(directory),
+def _n_answered(folder: RunFolder) -> int:
+    if not folder.results.exists():
+        return 0
+    with Journal(folder.results) as journal:
+        return journal.n_answered
+
+
+def _job(request: SubmitRequest) -> Request:
+    labels, from_list = request.labels, request.from_list
+    return Request(
+        job=new_job_id(),
+        directory=os.path.realpath(request.directory),
         model=os.path.abspath(request.model) if request.model and is_path(request.model) else request.model,
         options=request.options,
         labels=labels if labels in ("stem", "none") else os.path.abspath(labels),
         ignore_case=request.ignore_case,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        notes=_notes(directory),
+        notes=_notes(request.directory),
+        from_list=from_list if from_list in (None, "-") else os.path.abspath(from_list),
+        limits=request.limits,
     )
+
+
+def _scan(job: Request, folder: RunFolder, display: Display) -> None:
+    directory = Path(job.directory)
+    found: Iterator[FoundImage | Skipped]
+    if job.from_list is None:
+        found = find_images(directory, folder.path)
+    elif job.from_list == "-" and display.run_dir is not None:
+        raise UsageError(
+            "the list of this job came by standard input and its scan was cut short; submit it again"
+        )
+    else:
+        found = find_listed(directory, read_list(job.from_list))
+    display.run_dir = folder.path
     wanted = (item for item in found if item.file != NOTE_FILE)
     first = next(wanted, None)
     if first is None:
-        raise UsageError(f"{request.directory} holds no file; name a folder of images")
+        raise UsageError(f"{directory} holds no file; name a folder of images")
     images = 0
-    with display.busy("scanning") as show:
-        for images in manifest.write_manifest(folder.manifest, job, chain([first], wanted), request.limits):
-            if images % 1000 == 0:
-                show(f"scanning: {images:,} images")
+    try:
+        with display.busy("scanning") as show:
+            for images in write_manifest(folder.manifest, job, chain([first], wanted)):
+                if images % 1000 == 0:
+                    show(f"scanning: {images:,} images")
+    except OSError as error:
+        raise Interrupted(f"{folder.manifest} cannot be written: {error.strerror}") from error
     if not images:
         raise UsageError(
-            f"{request.directory} holds no image (PNG, JPEG, GIF, BMP or WebP); its first file is "
+            f"{directory} holds no image (PNG, JPEG, GIF, BMP or WebP); its first file is "
             f"{first.file!r}: name a folder of images"
         )
 
 
 def _notes(directory: Path) -> tuple[str, ...]:
-    path = directory / NOTE_FILE
-    if not path.is_file():
+    # Read like an image: what a link out of the directory leads to must not stand in a report that is mailed.
+    data = read_image_file(os.path.realpath(directory), NOTE_FILE, _MAX_NOTE_BYTES)
+    if isinstance(data, AnswerError):
         return ()
-    text = path.read_text(encoding="utf-8", errors="replace")[:1000]
-    return tuple(line.strip() for line in text.splitlines() if line.strip())
+    return tuple(line.strip() for line in data.decode(errors="replace").splitlines() if line.strip())

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from model_zoo.stem import stem_label
 from producer.errors import UsageError
 
 _FILE_COLUMNS = frozenset({"file", "filename", "path", "image"})
@@ -57,9 +58,7 @@ class StemLabels:
 
     def label_of(self, file: str) -> str | None:
         """The file's stem up to its first underscore; None where nothing stands there (`_1.png`, `.png`)."""
-        base = posixpath.basename(file)
-        stem = base.rpartition(".")[0] if "." in base else base
-        return stem.partition("_")[0] or None
+        return stem_label(file)
 
     def note(self, images: int, labelled: int) -> str | None:
         """A word about files whose name leaves no label."""

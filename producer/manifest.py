@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from producer.errors import UsageError
+from producer.errors import Interrupted, UsageError
 from producer.images import FoundImage, Skipped
 from worker.contract import AnswerError, JobOptions
 
@@ -31,6 +31,25 @@ FILE_NAME = "manifest.jsonl"
 _SKIPPED_KEPT = 1000
 # A model line holds a whole card; everything else is far shorter.
 _LONGEST_LINE = 2**20
+
+
+@dataclass(frozen=True)
+class BatchLimits:
+    """How much travels together.
+
+    Attributes:
+        max_images: images a batch; None begins small and grows, so that the first answers come soon.
+        max_bytes: bytes a batch, as the scan sees them.
+    """
+
+    max_images: int | None = None
+    max_bytes: int = 8 * 2**20
+
+    def images_of(self, number: int) -> int:
+        """The most images that batch `number`, counted from 0, may hold."""
+        # Three batches each of 16, 32, 64 and 128, then 256, where the queue's cost per image is lost in the
+        # noise: a small job is shared among workers and shows progress.
+        return self.max_images or 16 * 2 ** min(number // 3, 4)
 
 
 @dataclass(frozen=True)
@@ -46,6 +65,8 @@ class Request:
         ignore_case: whether labels and answers are compared without case.
         created: when, ISO 8601 with offset.
         notes: sentences for the report.
+        from_list: absolute path of the list of files; `-` for standard input; None for the whole directory.
+        limits: how much travels together.
     """
 
     job: str
@@ -56,6 +77,8 @@ class Request:
     ignore_case: bool = False
     created: str = ""
     notes: tuple[str, ...] = ()
+    from_list: str | None = None
+    limits: BatchLimits = field(default_factory=BatchLimits)
 
 
 @dataclass(frozen=True)
@@ -104,35 +127,14 @@ class JobFacts:
     session_ends: list[dict[str, Any]] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class BatchLimits:
-    """How much travels together.
-
-    Attributes:
-        max_images: images a batch; None begins small and grows, so that the first answers come soon.
-        max_bytes: bytes a batch, as the scan sees them.
-    """
-
-    max_images: int | None = None
-    max_bytes: int = 8 * 2**20
-
-    def images_of(self, number: int) -> int:
-        """The most images that batch `number`, counted from 0, may hold."""
-        # Three batches each of 16, 32, 64 and 128, then 256, where the queue's cost per image is lost in the
-        # noise: a small job is shared among workers and shows progress.
-        return self.max_images or 16 * 2 ** min(number // 3, 4)
-
-
-def write_manifest(
-    path: Path, request: Request, found: Iterable[FoundImage | Skipped], limits: BatchLimits
-) -> Iterator[int]:
+def write_manifest(path: Path, request: Request, found: Iterable[FoundImage | Skipped]) -> Iterator[int]:
     """Write the job's manifest; yields the number of images so far, for a display.
 
     Raises:
         OSError: the disk is full, say.
     """
-    images, skipped, pending = 0, 0, _Cutter(limits)
-    with path.open("x", encoding="ascii") as stream:
+    images, skipped, pending = 0, 0, _Cutter(request.limits)
+    with path.open("w", encoding="ascii") as stream:
 
         def put(kind: str, **facts: object) -> None:
             stream.write(json.dumps({"type": kind, **facts}) + "\n")
@@ -183,14 +185,21 @@ class _Cutter:
 
 
 def append_line(path: Path, kind: str, **facts: object) -> None:
-    """Add a line, e.g. the model once it is known; half a line that a kill left at the end gives way."""
-    with path.open("r+b") as stream:
-        size = stream.seek(0, os.SEEK_END)
-        stream.seek(max(0, size - _LONGEST_LINE))
-        tail = stream.read()
-        stream.seek(size - len(tail) + tail.rfind(b"\n") + 1)
-        stream.truncate()
-        stream.write((json.dumps({"type": kind, **facts}) + "\n").encode("ascii"))
+    """Add a line, e.g. the model once it is known; half a line that a kill left at the end gives way.
+
+    Raises:
+        Interrupted: the disk is full, say.
+    """
+    try:
+        with path.open("r+b") as stream:
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, size - _LONGEST_LINE))
+            tail = stream.read()
+            stream.seek(size - len(tail) + tail.rfind(b"\n") + 1)
+            stream.truncate()
+            stream.write((json.dumps({"type": kind, **facts}) + "\n").encode("ascii"))
+    except OSError as error:
+        raise Interrupted(f"{path} cannot be written: {error.strerror}") from error
 
 
 def read_facts(path: Path) -> JobFacts:
@@ -241,6 +250,7 @@ def read_batches(path: Path, job: str) -> Iterator[BatchRange]:
 def _request(line: dict[str, Any]) -> Request:
     fields = {key: value for key, value in line.items() if key not in ("type", "version")}
     fields["options"] = JobOptions(**fields["options"])
+    fields["limits"] = BatchLimits(**fields["limits"])
     fields["notes"] = tuple(fields["notes"])
     return Request(**fields)
 

@@ -12,6 +12,7 @@ import click
 
 from producer.errors import UsageError
 from worker import broker as brokers
+from worker.settings import read_password
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -55,8 +56,6 @@ def transport_options(command: Command) -> Command:
         option("--json", "as_json", is_flag=True, help="Print report.json, and nothing else, on stdout."),
         option("--job-ttl", type=click.IntRange(60), default=7 * 86400, metavar="SECONDS",
                help="How long Redis keeps the job when nothing is heard of its producer."),
-        option("--max-image-mb", type=click.FloatRange(0, 512, min_open=True), default=10,
-               help="Larger files are answered too_many_bytes."),
         option("--max-in-flight-mb", type=click.FloatRange(0, min_open=True), default=64,
                help="Images outstanding in Redis at most."),
         option("--wait", type=click.FloatRange(0), default=60, metavar="SECONDS",
@@ -81,5 +80,5 @@ def _checked_broker(url: str | None, password_file: Path | None, from_command_li
         raise UsageError(str(error)) from error
     password = os.environ.get("CAPTCHAFLEET_BROKER_PASSWORD")
     if password_file is not None:
-        password = password_file.read_text(encoding="utf-8").rstrip("\r\n")
+        password = read_password(password_file)
     return brokers.with_password(url, password) if password else url

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
-from producer.errors import UsageError
+from redis.exceptions import RedisError
+
+from producer.errors import BrokerUnreachable, UsageError
 from producer.fleet import open_store
 from producer.queue import queue_length
+from worker.broker import redact
+from worker.store import Store
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,11 @@ def look(broker_url: str, job: str | None = None) -> Overview:
         BrokerUnreachable: it does not answer.
         UsageError: it knows no such job.
     """
-    store = open_store(broker_url)
+    with _asking(broker_url) as store:
+        return _look(store, job)
+
+
+def _look(store: Store, job: str | None) -> Overview:
     known = store.jobs()
     if job is not None and job not in known:
         raise UsageError(f"the broker knows no job {job!r}; known: {', '.join(known) or 'none'}")
@@ -88,14 +98,22 @@ def look(broker_url: str, job: str | None = None) -> Overview:
 
 def cancel(broker_url: str, job: str) -> None:
     """Stop a job. Raises UsageError where the broker knows none of this id, or it is over."""
-    store = open_store(broker_url)
-    facts = store.job(job)
-    if facts is None:
-        known = ", ".join(store.jobs()) or "none"
-        raise UsageError(f"the broker knows no job {job!r}; known: {known}")
-    if facts.get("state") == "done":
-        raise UsageError(f"job {job} is done already; there is nothing to cancel")
-    store.cancel_job(job)
+    with _asking(broker_url) as store:
+        facts = store.job(job)
+        if facts is None:
+            known = ", ".join(store.jobs()) or "none"
+            raise UsageError(f"the broker knows no job {job!r}; known: {known}")
+        if facts.get("state") == "done":
+            raise UsageError(f"job {job} is done already; there is nothing to cancel")
+        store.cancel_job(job)
+
+
+@contextmanager
+def _asking(broker_url: str) -> Iterator[Store]:
+    try:
+        yield open_store(broker_url)
+    except RedisError as error:
+        raise BrokerUnreachable(f"broker {redact(broker_url)} was lost: {error}") from error
 
 
 def to_json(overview: Overview) -> str:

@@ -10,11 +10,9 @@ from model_zoo.constraints import parse_constraints
 from model_zoo.errors import ConstraintError
 from producer.errors import UsageError
 from producer.fleet import split_model
-from producer.labels import parse_labels_option
+from producer.labels import LabelSource, parse_labels_option
 from producer.manifest import BatchLimits
 from worker.contract import JobOptions
-
-MEGABYTE = 2**20
 
 
 @dataclass(frozen=True)
@@ -25,14 +23,12 @@ class Transport:
         broker: URL with its password; None for the embedded default.
         wait_s: patience with an absent worker or broker.
         max_in_flight_bytes: bytes of images outstanding at most.
-        max_image_bytes: larger files are answered `too_many_bytes`.
         job_ttl_s: how long Redis keeps the job without a word from its producer.
     """
 
     broker: str | None = None
     wait_s: float = 60.0
-    max_in_flight_bytes: int = 64 * MEGABYTE
-    max_image_bytes: int = 10 * MEGABYTE
+    max_in_flight_bytes: int = 64 * 2**20
     job_ttl_s: int = 7 * 86400
 
 
@@ -61,8 +57,15 @@ class SubmitRequest:
     limits: BatchLimits = field(default_factory=BatchLimits)
 
 
-def check(request: SubmitRequest, transport: Transport) -> None:
-    """Refuse early what needs no worker to be refused."""
+def check(request: SubmitRequest, transport: Transport) -> LabelSource:
+    """Refuse early what needs no worker to be refused.
+
+    Returns:
+        The labels, read now: their file may change while the job runs.
+
+    Raises:
+        UsageError: options that contradict each other, labels that cannot be read, no such directory.
+    """
     options = request.options
     try:
         constraints = parse_constraints(options.charset, options.length)
@@ -77,7 +80,7 @@ def check(request: SubmitRequest, transport: Transport) -> None:
             f"--n-best {options.n_best} is more than --beam-width {options.beam_width}; "
             "a beam holds no more readings"
         )
-    parse_labels_option(request.labels)
+    labels = parse_labels_option(request.labels)
     if not request.directory.is_dir():
         raise UsageError(f"{request.directory} is not a directory; name a folder of images")
     if is_path(request.model):
@@ -88,6 +91,7 @@ def check(request: SubmitRequest, transport: Transport) -> None:
             )
     elif request.model is not None:
         split_model(request.model)
+    return labels
 
 
 def is_path(model: str | None) -> bool:

@@ -32,11 +32,13 @@ class RunFolder:
         self.report_json = path / "report.json"
         self.report_html = path / "report.html"
         self.worker_log = path / "worker.log"
+        # All that a job writes.
+        self.files = (self.manifest, self.results, self.report_json, self.report_html, self.worker_log)
         self._lock: IO[bytes] | None = None
 
     @classmethod
     def create(cls, path: Path) -> RunFolder:
-        """A new run folder, readable by its owner alone, since it holds what the captchas say.
+        """A run folder for a new job; one that is not there yet is made readable by its owner alone.
 
         Raises:
             UsageError: it holds a job already, or cannot be made.
@@ -50,7 +52,13 @@ class RunFolder:
                 f"the run folder {path} holds a job already; go on with it by `producer resume {path}`, "
                 "or name another with --run-dir"
             )
-        return cls(path)
+        folder = cls(path)
+        if taken := [file.name for file in folder.files if file.exists()]:
+            raise UsageError(
+                f"the run folder {path} holds {', '.join(taken)} already, which a job would write; "
+                "name another with --run-dir"
+            )
+        return folder
 
     @classmethod
     def existing(cls, path: Path) -> RunFolder:
@@ -80,8 +88,8 @@ class RunFolder:
             self._lock.close()
 
     def discard(self) -> None:
-        """Take back a folder in which nothing was sent; what is not ours stays."""
-        for path in (self.manifest, self.results, self.worker_log, self.path / ".lock"):
+        """Take back a folder from `create` in which nothing was sent; what is not ours stays."""
+        for path in (*self.files, self.path / ".lock"):
             path.unlink(missing_ok=True)
         if not os.listdir(self.path):
             self.path.rmdir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +14,9 @@ from model_zoo.constraints import check_feasible, parse_constraints
 from model_zoo.errors import ConstraintError
 from producer.broker import Broker
 from producer.display import Display
-from producer.errors import BrokerUnreachable, Interrupted, UsageError
+from producer.errors import BrokerUnreachable, Interrupted, ProducerError, UsageError
 from producer.fleet import open_store, wait_for_model
+from producer.labels import LabelSource
 from producer.manifest import JobFacts, append_line, read_batches, read_facts
 from producer.queue import BatchQueue
 from producer.report.summary import RunSummary
@@ -41,6 +43,7 @@ class Session:
         broker: where it goes.
         transport: how.
         display: who looks on.
+        labels: what the images should read.
         started: when the command began, by time.monotonic().
     """
 
@@ -48,6 +51,7 @@ class Session:
     broker: Broker
     transport: Transport
     display: Display
+    labels: LabelSource
     started: float
 
     def carry_out(self) -> RunSummary:
@@ -58,7 +62,6 @@ class Session:
             Interrupted: afterwards; the reports are written all the same, and say that they are partial.
         """
         facts = read_facts(self.folder.manifest)
-        self.display.run_dir = self.folder.path
         self.display.note(f"job {facts.request.job}: {facts.images:,} images, run folder {self.folder.path}")
         store, workers = self._find_workers()
         _check_feasible(facts, workers[0])
@@ -66,9 +69,13 @@ class Session:
         try:
             self._send(facts, store, workers)
         except (Interrupted, KeyboardInterrupt):
-            report(self.folder)
+            try:
+                report(self.folder, self.labels)
+            except ProducerError as error:
+                # Why the job stopped is what the user must hear; this only comes on top.
+                self.display.say(f"the partial report is missing: {error}")
             raise
-        return report(self.folder)
+        return report(self.folder, self.labels)
 
     def _find_workers(self) -> tuple[Store, list[WorkerInfo]]:
         what = "loading the model" if self.broker.embedded is not None else "looking for a worker"
@@ -139,15 +146,27 @@ class Session:
                 if loop.timing.first_sent is not None:
                     met.update({name: info.device for name, info in loop.workers.items()})
                     seconds = round(loop.timing.seconds, 3)
-                    append_line(
-                        self.folder.manifest, "session_end", number=number, seconds=seconds, workers=met
-                    )
+                    # Without this line the job's seconds are unknown, and nothing else is lost.
+                    with suppress(Interrupted):
+                        append_line(
+                            self.folder.manifest, "session_end", number=number, seconds=seconds, workers=met
+                        )
 
 
-def report(folder: RunFolder) -> RunSummary:
-    """Measure the run folder and write both reports into it."""
-    summary = summarise(folder)
-    write_reports(folder, summary)
+def report(folder: RunFolder, labels: LabelSource, ignore_case: bool | None = None) -> RunSummary:
+    """Measure the run folder and write both reports into it.
+
+    Raises:
+        Interrupted: they cannot be written.
+    """
+    summary = summarise(folder, labels, ignore_case)
+    try:
+        write_reports(folder, summary)
+    except OSError as error:
+        raise Interrupted(
+            f"the report cannot be written: {error.strerror}; the answers are safe in {folder.results}: "
+            f"make room and run `producer report {folder.path}`"
+        ) from error
     return summary
 
 
@@ -169,7 +188,6 @@ def _terms(facts: JobFacts, served: WorkerInfo, transport: Transport) -> JobTerm
         model=f"{served.model}@{served.fingerprint}",
         images=facts.images or 0,
         max_in_flight_bytes=transport.max_in_flight_bytes,
-        max_image_bytes=transport.max_image_bytes,
         wait_s=transport.wait_s,
         job_ttl_s=transport.job_ttl_s,
         visibility_timeout_s=served.visibility_timeout_s,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TypeVar
 
 from kombu.exceptions import OperationalError
@@ -16,7 +17,7 @@ from redis.exceptions import RedisError
 
 from producer.errors import Interrupted
 from producer.fleet import serving
-from producer.images import read_image_file
+from producer.images import forget_folders, read_image_file
 from producer.manifest import BatchRange, ManifestImage
 from producer.queue import BatchQueue
 from producer.results import Journal, ResultLine, line_of
@@ -128,8 +129,9 @@ class Submission:
 
     def _send(self, batch: BatchRange, attempt: int, incomplete: int = 0) -> None:
         items, lines = [], []
+        forget_folders()
         for image in self._pending(batch):
-            data = read_image_file(self._terms.root, image.file, self._terms.max_image_bytes)
+            data = read_image_file(self._terms.root, image.file, self._terms.options.max_image_bytes)
             if isinstance(data, AnswerError):
                 lines.append(ResultLine(image.id, image.file, error=data))
             else:
@@ -176,18 +178,16 @@ class Submission:
             del self._outstanding[result.batch_id]
             for half in halves:
                 self._send(half, 1)
+        elif result.status == "refused":
+            self._watcher.say(f"worker {result.worker} refused batch {result.batch_id}: {result.reason}")
+            self._give_up(entry, f"worker {result.worker} refused the batch: {result.reason}")
         else:
             self._take_answers(entry, result)
 
     def _take_answers(self, entry: Outstanding, result: BatchResult) -> None:
         files = {image.id: image.file for image in entry.batch.images}
-        self._write(
-            [
-                line_of(answer, files[answer.id], result.worker, result.attempt)
-                for answer in result.answers
-                if answer.id in files
-            ]
-        )
+        answers = [answer for answer in result.answers if answer.id in files]
+        self._write([line_of(it, files[it.id], result.worker, result.attempt) for it in answers])
         lacking = self._pending(entry.batch)
         if not lacking:
             del self._outstanding[result.batch_id]
@@ -195,9 +195,13 @@ class Submission:
             entry.incomplete += 1
             self._send_again(entry)
         else:
-            reason = AnswerError("worker_error", f"worker {result.worker} left this image out of its answers")
-            self._write([ResultLine(image.id, image.file, error=reason) for image in lacking])
-            del self._outstanding[result.batch_id]
+            self._give_up(entry, f"worker {result.worker} left this image out of its answers")
+
+    def _give_up(self, entry: Outstanding, reason: str) -> None:
+        error = AnswerError("worker_error", reason[:500])
+        lacking = self._pending(entry.batch)
+        self._write([ResultLine(image.id, image.file, error=error) for image in lacking])
+        del self._outstanding[entry.batch.id]
 
     def _pending(self, batch: BatchRange) -> list[ManifestImage]:
         return [image for image in batch.images if not self._journal.has(image.id)]
@@ -270,11 +274,11 @@ class Submission:
         }
 
     def _patiently(self, step: Callable[..., Outcome], *arguments: object) -> Outcome:
-        """Do a step, again and again while the broker is away; every step may be done twice."""
+        """Do a step, again and again while the broker is away or full; every step may be done twice."""
         away_since: float | None = None
         while True:
             try:
-                return step(*arguments)
+                outcome = step(*arguments)
             except (RedisError, OperationalError) as error:
                 now = time.monotonic()
                 away_since = away_since or now
@@ -282,4 +286,12 @@ class Submission:
                 if now - away_since > self._terms.wait_s:
                     raise Interrupted(f"the broker is lost: {error}") from error
                 self._watcher.say(f"the broker does not answer ({error}); trying again")
+                # A full Redis takes no batch, but gives answers, and taking them makes room.
+                with suppress(RedisError, OperationalError):
+                    self._pump(None)
                 time.sleep(0.5)
+            else:
+                if away_since is not None:
+                    # Workers could not be seen either; they get their time anew.
+                    self._last_served = time.monotonic()
+                return outcome

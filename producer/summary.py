@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from producer.accuracy import measure
 from producer.errors import UsageError
-from producer.labels import parse_labels_option
+from producer.labels import LabelSource
 from producer.manifest import JobFacts, read_facts
 from producer.report.document import json_text
 from producer.report.page import write_html
@@ -19,26 +20,27 @@ from producer.results import ResultLine, read_results
 from producer.run_folder import RunFolder
 
 
-def summarise(folder: RunFolder, labels: str | None = None, ignore_case: bool | None = None) -> RunSummary:
+def summarise(folder: RunFolder, labels: LabelSource, ignore_case: bool | None = None) -> RunSummary:
     """Measure a run folder.
 
     Args:
         folder: of the job.
-        labels: `stem`, `none` or a CSV file; None as the job was submitted.
+        labels: what the images should read.
         ignore_case: None as the job was submitted.
 
     Raises:
-        UsageError: no job there, or labels that cannot be read.
+        UsageError: no job there, or one of which nothing was sent.
     """
     facts = read_facts(folder.manifest)
     if facts.images is None:
-        raise UsageError(f"the scan of {folder.path} was cut short and nothing was sent; submit it again")
-    source = parse_labels_option(labels or facts.request.labels)
+        raise UsageError(
+            f"the scan of {folder.path} was cut short and nothing was sent; `producer resume` begins it again"
+        )
     ignore_case = facts.request.ignore_case if ignore_case is None else ignore_case
     model = _model(facts)
     by_worker: Counter[str] = Counter()
     accuracy = measure(
-        _counted(folder.results, by_worker), source, ignore_case=ignore_case, charset=model.charset
+        _counted(folder.results, by_worker), labels, ignore_case=ignore_case, charset=model.charset
     )
     return RunSummary(
         accuracy=accuracy,
@@ -47,7 +49,7 @@ def summarise(folder: RunFolder, labels: str | None = None, ignore_case: bool | 
         images=facts.images,
         model=model,
         options=facts.request.options,
-        seconds=_seconds(facts, folder),
+        seconds=_seconds(facts),
         startup_seconds=sum(float(session["startup_seconds"]) for session in facts.sessions) or None,
         workers=_workers(facts, by_worker),
         skipped=Skipped(facts.skipped, tuple(SkippedFile(*item) for item in facts.skipped_files)),
@@ -58,8 +60,10 @@ def summarise(folder: RunFolder, labels: str | None = None, ignore_case: bool | 
 
 
 def write_reports(folder: RunFolder, summary: RunSummary) -> None:
-    """Write report.json and report.html into the run folder."""
-    folder.report_json.write_text(json_text(summary), encoding="ascii")
+    """Write report.json and report.html into the run folder, each whole or not at all. Raises OSError."""
+    unfinished = folder.report_json.with_name(folder.report_json.name + ".part")
+    unfinished.write_text(json_text(summary), encoding="ascii")
+    os.replace(unfinished, folder.report_json)
     lines = read_results(folder.results) if folder.results.exists() else iter(())
     write_html(summary, lines, folder.report_html, Path(summary.directory))
 
@@ -87,17 +91,8 @@ def _workers(facts: JobFacts, by_worker: Counter[str]) -> tuple[WorkerFacts, ...
     )
 
 
-def _seconds(facts: JobFacts, folder: RunFolder) -> float | None:
-    total = sum(float(end["seconds"]) for end in facts.session_ends)
-    if (killed := killed_session(facts, folder)) is not None:
-        total += killed[1]
-    return total or None
-
-
-def killed_session(facts: JobFacts, folder: RunFolder) -> tuple[int, float] | None:
-    """Number and sending time of a session that wrote no end: it ended when its journal was last written."""
-    ended = {end["number"] for end in facts.session_ends}
-    for session in facts.sessions:
-        if session["number"] not in ended and folder.results.exists():
-            return session["number"], max(folder.results.stat().st_mtime - float(session["time"]), 0.0)
-    return None
+def _seconds(facts: JobFacts) -> float | None:
+    """Sending time of all sessions; None where one was killed, for nobody knows how long it worked."""
+    if len(facts.session_ends) < len(facts.sessions):
+        return None
+    return sum(float(end["seconds"]) for end in facts.session_ends) or None

@@ -34,7 +34,6 @@ class JobTerms:
         model: NAME@FINGERPRINT.
         images: how many there are.
         max_in_flight_bytes: bytes of images outstanding at most; one batch always may be.
-        max_image_bytes: larger files are not sent.
         wait_s: patience with an absent broker, or with the absence of every worker.
         job_ttl_s: how long Redis keeps the job without a word from its producer.
         visibility_timeout_s: after this long a batch that is nowhere is sent again.
@@ -46,7 +45,6 @@ class JobTerms:
     model: str
     images: int
     max_in_flight_bytes: int
-    max_image_bytes: int
     wait_s: float
     job_ttl_s: int
     visibility_timeout_s: float

@@ -17,11 +17,11 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from rapidfuzz.distance import Levenshtein
 
+from model_zoo.visible import visible, visible_character
 from producer.figures import WrongAnswer
 from producer.report import wording
 from producer.report.summary import RunSummary
 from producer.report.thumbnails import thumbnail
-from producer.report.visible import visible, visible_character
 from producer.results import ResultLine
 from producer.smallest import Smallest
 from worker.contract import ERROR_CODES, Candidate

@@ -10,9 +10,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from model_zoo.visible import visible, visible_character
 from producer.report import wording
 from producer.report.summary import RunSummary
-from producer.report.visible import visible, visible_character
 from worker.contract import ERROR_CODES
 
 # What a glance takes in; the rest stands in report.html and report.json.

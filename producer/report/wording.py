@@ -1,15 +1,15 @@
 """The words that terminal and HTML share, so that both forms of a report say the same.
 
-Texts from outside stand in them as they came; each form makes them harmless (`producer.report.visible`).
+Texts from outside stand in them as they came; each form makes them harmless (`model_zoo.visible`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from model_zoo.visible import visible_character
 from producer.figures import AccuracyReport, Confusion, Share
 from producer.report.summary import CardAccuracy, ModelFacts, RunSummary, WorkerFacts
-from producer.report.visible import visible_character
 
 MAX_WORKERS_NAMED = 20
 EXACT_MATCH = "Exact match"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from producer.report.visible import visible, visible_character
+from model_zoo.visible import visible, visible_character
 
 VISIBLE = [
     ("abc ß 漢 😀", "abc ß 漢 😀", "plain characters stay"),

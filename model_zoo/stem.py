@@ -1,0 +1,12 @@
+"""The label in a file's name, for training, measuring and reports alike. Standard library only."""
+
+from __future__ import annotations
+
+import posixpath
+
+
+def stem_label(file: str) -> str | None:
+    """`3wnd3` for both `3wnd3.png` and `3wnd3_17.png`; None where there is none (`_1.png`, `.png`)."""
+    base = posixpath.basename(file)
+    stem = base.rpartition(".")[0] if "." in base else base
+    return stem.partition("_")[0] or None
