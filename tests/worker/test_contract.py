@@ -71,6 +71,7 @@ def test_a_task_survives_its_message(task: Task) -> None:
         st.integers(1, 100),
         st.none() | TEXTS,
         st.none() | TEXTS,
+        st.integers(1, 2**30),
     )
 )
 def test_options_survive_and_keep_their_hash(options: JobOptions) -> None:
@@ -81,15 +82,18 @@ def test_options_survive_and_keep_their_hash(options: JobOptions) -> None:
 
 
 @settings(deadline=None)
-@given(answers=st.lists(ANSWERS, max_size=4), status=st.sampled_from(["solved", "split", "missing"]))
+@given(
+    answers=st.lists(ANSWERS, max_size=4), status=st.sampled_from(["solved", "split", "missing", "refused"])
+)
 def test_a_result_survives_the_stream(answers: list[Answer], status: Any) -> None:
-    result = BatchResult("j:0-1", 2, "cpu-1@here", tuple(answers), status)
+    result = BatchResult("j:0-1", 2, "cpu-1@here", tuple(answers), status, "why")
 
     assert decode_result(encode(result).encode()) == result
 
 
 def test_an_announcement_survives_redis() -> None:
-    info = WorkerInfo("cpu-1@here", "crnn", "0" * 16, {"charset": "ab", "accuracy": []}, "cpu", "here", 150.0)
+    card = {"charset": "ab", "time_steps": 50, "accuracy": []}
+    info = WorkerInfo("cpu-1@here", "crnn", "0" * 16, card, "cpu", "here", 150.0, "5f3a")
 
     assert decode_worker(encode(info)) == info
 
@@ -101,10 +105,16 @@ def test_what_travels_is_ascii(task: Task) -> None:
 
 
 def test_options_that_differ_have_another_hash() -> None:
-    options = [JobOptions(), JobOptions("greedy"), JobOptions(length="5"), JobOptions(charset="5")]
+    options = [
+        JobOptions(),
+        JobOptions("greedy"),
+        JobOptions(length="5"),
+        JobOptions(charset="5"),
+        JobOptions(max_image_bytes=5),
+    ]
 
     assert len({each.digest() for each in options}) == len(options)
-    assert JobOptions().digest() == "dc06167a5a830006"
+    assert JobOptions().digest() == "d15b0b1f5a4422fa"
 
 
 @pytest.mark.parametrize("last", [0, 255, 10**9], ids=["one image", "a full batch", "a huge manifest"])

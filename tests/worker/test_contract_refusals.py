@@ -232,15 +232,51 @@ def test_an_answer_that_does_not_fit_is_refused(data: object, message: str, reas
     assert str(caught.value) == message
 
 
-def test_options_and_announcements_of_unknown_fields_are_refused() -> None:
+def test_options_of_unknown_fields_are_refused() -> None:
     with pytest.raises(ContractError) as caught:
         decode_options('{"colour": "red"}')
     assert str(caught.value) == (
         "the job's options do not fit: JobOptions.__init__() got an unexpected keyword argument 'colour'"
     )
+
+
+WORKER = {
+    "version": 1,
+    "name": "w",
+    "model": "m",
+    "fingerprint": "f",
+    "card": {"charset": "ab", "time_steps": 50},
+}
+REFUSED_WORKERS: list[tuple[dict[str, object], str, str]] = [
+    ({"name": None}, "a worker's announcement does not fit: ", "no name"),
+    ({"card": {}}, "a worker's announcement does not fit: ", "a card without a charset"),
+    ({"visibility_timeout_s": "long"}, "a worker's announcement does not fit: ", "a time in words"),
+    (
+        {"card": {"charset": "ab", "time_steps": "50"}},
+        "a worker's card has '50' time steps, expected a number",
+        "a card without time steps",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message", "reason"), REFUSED_WORKERS, ids=[r for *_, r in REFUSED_WORKERS]
+)
+def test_an_announcement_that_does_not_fit_is_refused(
+    changes: dict[str, object], message: str, reason: str
+) -> None:
     with pytest.raises(ContractError) as caught:
-        decode_worker('{"version": 1, "name": "w"}')
-    assert str(caught.value) == (
-        "the worker's announcement does not fit: WorkerInfo.__init__() missing 2 required positional "
-        "arguments: 'model' and 'fingerprint'"
-    )
+        decode_worker(json.dumps({**WORKER, **changes}))
+    assert str(caught.value).startswith(message)
+
+
+def test_what_a_newer_worker_adds_is_passed_over() -> None:
+    card = {"charset": "ab", "time_steps": 50}
+
+    assert decode_worker(json.dumps({**WORKER, "colour": "red"})) == WorkerInfo("w", "m", "f", card)
+
+
+@settings(deadline=None)
+@given(data=st.dictionaries(st.sampled_from([*WORKER, "device", "visibility_timeout_s", "instance"]), JSON))
+def test_any_json_as_an_announcement_is_one_or_a_contract_error(data: dict[str, object]) -> None:
+    _either_value_or_contract_error(decode_worker, json.dumps({**WORKER, **data, "version": 1}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -13,7 +14,7 @@ from worker import presence
 from worker.contract import WorkerInfo
 from worker.presence import Presence
 
-INFO = WorkerInfo("cpu-1@here", "crnn", "0" * 16)
+INFO = WorkerInfo("cpu-1@here", "crnn", "0" * 16, instance="5f3a")
 PATIENCE_S = 20.0
 
 
@@ -59,7 +60,7 @@ def _quickly(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def started(store: FakeStore) -> Presence:
     """A presence at work."""
-    kept = Presence(store, INFO.name)  # type: ignore[arg-type]
+    kept = Presence(store, INFO.name, INFO.instance)  # type: ignore[arg-type]
     kept.start()
     return kept
 
@@ -86,6 +87,17 @@ def test_nothing_is_announced_before_the_child_has_done_so() -> None:
     store.info = INFO
     assert store.renewed.acquire(timeout=PATIENCE_S)
     kept.stop()
+
+
+def test_what_an_earlier_run_announced_under_the_same_name_is_not_renewed() -> None:
+    store = FakeStore(replace(INFO, instance="before"))
+    kept = started(store)
+
+    for _ in range(3):
+        assert store.looked.acquire(timeout=PATIENCE_S)
+    kept.stop()
+
+    assert not store.renewed.acquire(blocking=False)
 
 
 def test_what_redis_forgot_is_announced_afresh() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
-from worker.settings import Settings, SettingsError
+from worker.settings import Settings, SettingsError, read_password
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -17,14 +18,13 @@ def test_an_empty_environment_gives_the_defaults() -> None:
         device="auto",
         micro_batch=None,
         precision="auto",
-        worker_name=None,
         task_time_limit_s=120.0,
         visibility_timeout_s=150.0,
     )
 
 
 def test_empty_variables_say_nothing() -> None:
-    names = ("BROKER", "BROKER_PASSWORD", "MODEL", "DEVICE", "MICRO_BATCH", "PRECISION", "WORKER_NAME")
+    names = ("BROKER", "BROKER_PASSWORD", "MODEL", "DEVICE", "MICRO_BATCH", "PRECISION")
 
     assert Settings.from_env({f"CAPTCHAFLEET_{name}": "" for name in names}) == Settings()
 
@@ -38,7 +38,6 @@ def test_every_variable_reaches_its_setting() -> None:
             "CAPTCHAFLEET_DEVICE": "cuda:1",
             "CAPTCHAFLEET_MICRO_BATCH": "64",
             "CAPTCHAFLEET_PRECISION": "bfloat16",
-            "CAPTCHAFLEET_WORKER_NAME": "cuda1-7@here",
             "CAPTCHAFLEET_TASK_TIME_LIMIT": "10",
             "CAPTCHAFLEET_VISIBILITY_TIMEOUT": "12.5",
         }
@@ -50,11 +49,10 @@ def test_every_variable_reaches_its_setting() -> None:
         device="cuda:1",
         micro_batch=64,
         precision="bfloat16",
-        worker_name="cuda1-7@here",
         task_time_limit_s=10.0,
         visibility_timeout_s=12.5,
     )
-    assert len(dataclasses.fields(Settings)) == 8, "a new setting needs its variable above"
+    assert len(dataclasses.fields(Settings)) == 7, "a new setting needs its variable above"
 
 
 def test_a_process_asks_its_own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,6 +63,28 @@ def test_a_process_asks_its_own_environment(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_visibility_timeout_follows_the_time_limit() -> None:
     assert Settings.from_env({"CAPTCHAFLEET_TASK_TIME_LIMIT": "600"}).visibility_timeout_s == 630.0
+
+
+def test_a_password_may_stand_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "password"
+    path.write_text("hunter2 \r\n")
+    env = {"CAPTCHAFLEET_BROKER_PASSWORD_FILE": str(path), "CAPTCHAFLEET_BROKER_PASSWORD": "other"}
+
+    assert Settings.from_env(env).broker_url == "redis://:hunter2%20@127.0.0.1:6379/0"
+
+
+def test_a_password_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_password(tmp_path / "nothing")
+    assert str(caught.value) == (
+        f"the password file {tmp_path / 'nothing'} cannot be read: No such file or directory"
+    )
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsError) as caught:
+        read_password(tmp_path / "bytes")
+    assert (
+        str(caught.value) == f"the password file {tmp_path / 'bytes'} is not UTF-8 text: invalid start byte"
+    )
 
 
 REFUSED = [

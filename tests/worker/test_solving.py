@@ -12,6 +12,7 @@ import pytest
 
 from model_zoo import solver as zoo
 from model_zoo.constraints import Constraints
+from model_zoo.preprocess import ImageLimits
 from worker import solving
 from worker.contract import Answer, AnswerError, Batch, Candidate, ImageItem, JobOptions
 from worker.settings import Settings
@@ -74,7 +75,7 @@ def test_a_batch_of_no_image_has_no_answer() -> None:
 def test_the_jobs_options_reach_the_solver() -> None:
     solver = FakeSolver()
 
-    solve(solver, b"cat", options=JobOptions("beam", 25, 3, ":digits:a", "4-6"))
+    solve(solver, b"cat", options=JobOptions("beam", 25, 3, ":digits:a", "4-6", 5000))
 
     assert solver.calls == [
         (
@@ -85,12 +86,22 @@ def test_the_jobs_options_reach_the_solver() -> None:
                 "beam_width": 25,
                 "n_best": 3,
                 "micro_batch": 32,
+                "limits": ImageLimits(max_bytes=5000),
             },
         )
     ]
 
 
-TROUBLES = [RuntimeError, ValueError, ZeroDivisionError, IndexError, OSError, MemoryError, ZooError]
+TROUBLES = [
+    RuntimeError,
+    ValueError,
+    ZeroDivisionError,
+    IndexError,
+    OSError,
+    MemoryError,
+    ZooError,
+    TypeError,
+]
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)

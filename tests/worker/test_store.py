@@ -1,14 +1,15 @@
-"""The Redis side of the wire, on a real Redis: one commit a batch, and nothing that stays for ever."""
+"""Batches on a real Redis: begun, answered by one commit, read from the stream."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 import redis
+from redis.exceptions import OutOfMemoryError
 
 from worker.contract import (
-    JOBS_KEY,
     Answer,
     Batch,
     BatchResult,
@@ -17,9 +18,10 @@ from worker.contract import (
     JobOptions,
     Task,
     decode_blob,
+    decode_options,
     job_key,
 )
-from worker.store import Store, connect
+from worker.store import StartedBatch, Store, connect
 
 pytestmark = pytest.mark.redis
 
@@ -39,44 +41,20 @@ def send(store: Store) -> None:
     store.put_batch(BATCH, 600)
 
 
-def immortal(client: redis.Redis) -> list[str]:
-    """The keys that would stay if everybody went away now."""
-    return sorted(key.decode() for key in client.keys("*") if client.ttl(key) < 0)
-
-
-def test_an_open_job_is_known_with_its_facts(store: Store) -> None:
-    store.open_job(JOB, OPTIONS, FACTS, 600)
-
-    assert store.job(JOB) == {**FACTS, "state": "running"}
-    assert store.jobs() == [JOB]
-    assert store.job("another") is None
-
-
-def test_jobs_are_listed_oldest_first_and_forgotten_once_they_expire(
-    store: Store, client: redis.Redis
-) -> None:
-    for job in ("20260403-1", "20260401-1", "20260402-1"):
-        store.open_job(job, OPTIONS, FACTS, 600)
-
-    client.delete(job_key("20260402-1"))
-
-    assert store.jobs() == ["20260401-1", "20260403-1"]
-    assert client.smembers(JOBS_KEY) == {b"20260401-1", b"20260403-1"}
-
-
 def test_a_worker_finds_the_batch_and_how_to_read_it(store: Store) -> None:
     send(store)
 
     started = store.begin(TASK)
 
-    assert (started.starts, started.cancelled, started.options) == (1, False, OPTIONS)
-    assert started.blob is not None
-    assert decode_blob(started.blob) == BATCH
+    assert (started.starts, started.over) == (1, False)
+    assert decode_options(started.options or b"") == OPTIONS
+    assert decode_blob(started.blob or b"") == BATCH
 
 
 def test_starts_are_counted_by_batch(store: Store) -> None:
     send(store)
-    other = Task(JOB, f"{JOB}:2-3", 1, OPTIONS.digest())
+    other = Task(JOB, f"{JOB}:2-2", 1, OPTIONS.digest())
+    store.put_batch(Batch(other.batch_id, JOB, (ImageItem(2, b"x"),)), 600)
 
     assert [store.begin(task).starts for task in (TASK, TASK, other, TASK)] == [1, 2, 1, 3]
 
@@ -90,27 +68,17 @@ def test_a_start_can_be_taken_back(store: Store) -> None:
     assert store.begin(TASK).starts == 1
 
 
-def test_a_batch_whose_bytes_or_options_are_gone_is_begun_without(store: Store, client: redis.Redis) -> None:
+def test_a_batch_whose_bytes_or_options_are_gone_is_not_begun(store: Store, client: redis.Redis) -> None:
+    nothing = StartedBatch(0, False, None, None)
     store.open_job(JOB, OPTIONS, FACTS, 600)
-    assert store.begin(TASK).blob is None
+    assert store.begin(TASK) == nothing
 
     store.put_batch(BATCH, 600)
     client.delete(job_key(JOB, f"options:{OPTIONS.digest()}"))
-    assert store.begin(TASK).options is None
-
-
-def test_a_job_that_is_over_or_unknown_is_cancelled_to_its_workers(store: Store) -> None:
-    assert store.begin(TASK).cancelled, "never there"
-
-    send(store)
-    store.cancel_job(JOB)
-    assert store.begin(TASK).cancelled, "cancelled"
+    assert store.begin(TASK) == nothing
 
     store.open_job(JOB, OPTIONS, FACTS, 600)
-    assert not store.begin(TASK).cancelled, "resumed"
-
-    store.finish_job(JOB, OPTIONS)
-    assert store.begin(TASK).cancelled, "done"
+    assert store.begin(TASK).starts == 1
 
 
 def test_the_first_commit_wins(store: Store, client: redis.Redis) -> None:
@@ -147,6 +115,15 @@ def test_of_many_commits_at_once_one_wins(store: Store, socket_url: str) -> None
     assert len(won) == 1
 
 
+def test_a_commit_ends_the_count_of_starts(store: Store, client: redis.Redis) -> None:
+    send(store)
+    store.begin(TASK)
+
+    store.commit(JOB, RESULT)
+
+    assert client.exists(job_key(JOB, "starts")) == 0
+
+
 def test_a_batch_that_is_sent_again_takes_one_more_commit(store: Store) -> None:
     send(store)
     store.commit(JOB, RESULT)
@@ -176,20 +153,20 @@ def test_a_job_that_is_over_takes_no_answers_and_keeps_no_bytes(
     assert client.exists(STREAM, *client.keys("*:blob:*")) == 0
 
 
-def test_bytes_that_are_gone_are_reported_unless_the_batch_is_answered(store: Store) -> None:
+def test_bytes_that_are_gone_are_reported_after_the_answer_if_there_is_one(store: Store) -> None:
     send(store)
 
-    store.report_missing(JOB, MISSING)
     store.commit(JOB, RESULT)
     store.report_missing(JOB, MISSING)
 
-    assert [result for _, result in store.read_results(JOB, "0")] == [MISSING, RESULT]
+    assert [result for _, result in store.read_results(JOB, "0")] == [RESULT, MISSING]
 
 
 def test_results_are_read_from_where_the_reader_was(store: Store) -> None:
     store.open_job(JOB, OPTIONS, FACTS, 600)
     results = [BatchResult(f"{JOB}:{n}-{n}", 1, "w", (Answer(n, "a", 1.0),)) for n in range(5)]
-    for result in results:
+    for number, result in enumerate(results):
+        store.put_batch(Batch(result.batch_id, JOB, (ImageItem(number, b"x"),)), 600)
         store.commit(JOB, result)
 
     first = store.read_results(JOB, "0", count=2)
@@ -223,73 +200,46 @@ def test_what_stands_in_the_journal_leaves_the_stream(store: Store, client: redi
     assert client.xlen(STREAM) == 0
 
 
-def test_cancelling_drops_the_bytes_of_one_job_and_keeps_its_answers(
-    store: Store, client: redis.Redis
-) -> None:
-    send(store)
-    store.commit(JOB, RESULT)
-    store.put_batch(Batch(f"{JOB}:2-2", JOB, (ImageItem(2, b"x"),)), 600)
-    store.put_batch(Batch(f"{JOB}0:0-0", f"{JOB}0", (ImageItem(0, b"x"),)), 600)
-
-    store.cancel_job(JOB)
-
-    assert client.keys("*:blob:*") == [f"captchafleet:v1:blob:{JOB}0:0-0".encode()]
-    assert client.xlen(STREAM) == 1
-    assert store.job(JOB) == {**FACTS, "state": "cancelled"}
-
-
-def test_a_finished_job_leaves_its_name_for_a_day(store: Store, client: redis.Redis) -> None:
-    send(store)
-    store.begin(TASK)
-    store.commit(JOB, RESULT)
-
-    store.finish_job(JOB, OPTIONS)
-
-    assert store.job(JOB) == {**FACTS, "state": "done"}
-    assert sorted(client.keys("*")) == sorted([job_key(JOB).encode(), JOBS_KEY.encode()])
-    assert 86_000 < client.ttl(job_key(JOB)) <= 86_400
-
-
-def test_everything_of_a_job_goes_with_it(store: Store, client: redis.Redis) -> None:
-    send(store)
-    store.begin(TASK)
-    store.report_missing(JOB, MISSING)
-    assert immortal(client) == [JOBS_KEY]
-
-    store.commit(JOB, RESULT)
-    assert immortal(client) == [JOBS_KEY]
-
-
-def test_a_message_of_an_unknown_job_leaves_nothing(store: Store, client: redis.Redis) -> None:
-    store.begin(TASK)
-
-    assert 0 < client.pttl(job_key(JOB, "starts")) <= 1000
-
-
-def test_a_producers_word_renews_all_of_its_job(store: Store, client: redis.Redis) -> None:
-    send(store)
-    store.begin(TASK)
-    store.report_missing(JOB, MISSING)
-
-    assert store.touch_job(JOB, OPTIONS, {"answered": "1"}, 5000)
-    store.renew_batches([BATCH.id, f"{JOB}:gone"], 5000)
-    store.renew_batches([], 5000)
-
-    assert store.job(JOB) == {**FACTS, "answered": "1", "state": "running"}
-    assert [key for key in client.keys("*") if 0 <= client.ttl(key) <= 4000] == []
-    assert immortal(client) == [JOBS_KEY]
-
-
-def test_a_forgotten_job_stays_forgotten_when_it_is_renewed(store: Store, client: redis.Redis) -> None:
-    assert not store.touch_job(JOB, OPTIONS, FACTS, 600)
-
-    assert client.keys("*") == []
-
-
 def test_bytes_that_nobody_wants_are_dropped(store: Store, client: redis.Redis) -> None:
     send(store)
 
     store.drop_batches([])
     store.drop_batches([BATCH.id, f"{JOB}:gone"])
+
+    assert client.keys("*:blob:*") == []
+
+
+@pytest.fixture
+def full(client: redis.Redis) -> Iterator[Callable[[], None]]:
+    """Makes Redis full, until the test ends."""
+    yield lambda: client.config_set("maxmemory", "1")
+    client.config_set("maxmemory", "0")
+
+
+def test_a_full_redis_takes_no_batch_but_lets_go_of_those_it_has(
+    full: Callable[[], None], store: Store, client: redis.Redis
+) -> None:
+    send(store)
+    full()
+    with pytest.raises(OutOfMemoryError):
+        store.put_batch(BATCH, 600)
+
+    assert store.begin(TASK).starts == 1
+    assert store.commit(JOB, RESULT)
+    assert store.touch_job(JOB, OPTIONS, FACTS, 600)
+
+    assert [result for _, result in store.read_results(JOB, "0")] == [RESULT]
+    assert client.keys("*:blob:*") == []
+
+
+def test_cancelling_in_a_full_redis_drops_the_bytes_first(
+    full: Callable[[], None], store: Store, client: redis.Redis
+) -> None:
+    send(store)
+    full()
+
+    # That makes room for the word "cancelled"; only here there is never any.
+    with pytest.raises(OutOfMemoryError):
+        store.cancel_job(JOB)
 
     assert client.keys("*:blob:*") == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 from celery.exceptions import Reject
@@ -19,6 +20,7 @@ from worker.contract import (
     ImageItem,
     JobOptions,
     Task,
+    encode,
     encode_blob,
     task_arguments,
 )
@@ -73,7 +75,7 @@ class FakeStore:
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> FakeStore:
     """A child with this store and a solver that answers ANSWERS."""
-    fake = FakeStore(StartedBatch(1, False, OPTIONS, encode_blob(BATCH)))
+    fake = FakeStore(StartedBatch(1, False, encode(OPTIONS).encode(), encode_blob(BATCH)))
     for name, value in {
         "store": fake,
         "solver": object(),
@@ -110,11 +112,11 @@ def test_running_a_batch_twice_changes_nothing(store: FakeStore, caplog: pytest.
     run()
 
     assert store.committed == [SOLVED, SOLVED], "the store takes the first one only"
-    assert caplog.messages == ["batch j:0-1 was answered before, or its job is gone; nothing changes"]
+    assert caplog.messages == ["batch j:0-1 was answered before, or its job is over; nothing changes"]
 
 
-def test_a_batch_of_a_cancelled_job_is_dropped(store: FakeStore) -> None:
-    store.started = replace(store.started, cancelled=True)
+def test_a_batch_of_a_job_that_is_over_is_dropped(store: FakeStore) -> None:
+    store.started = replace(store.started, over=True)
 
     run()
 
@@ -197,7 +199,25 @@ def test_a_message_of_another_version_is_refused_with_both_versions(
     assert store.committed == []
 
 
-def test_options_that_the_model_cannot_satisfy_are_the_error_of_every_image(
+REFUSED = [
+    ({"blob": b"no batch"}, "the blob starts with b'no b', expected b'CFB1': not a batch", "a blob"),
+    ({"options": b"5"}, "expected a JSON object, got int", "options"),
+]
+
+
+@pytest.mark.parametrize(("found", "why", "reason"), REFUSED, ids=[reason for *_, reason in REFUSED])
+def test_what_the_worker_cannot_read_is_refused_with_the_reason(
+    found: dict[str, Any], why: str, reason: str, store: FakeStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.started = replace(store.started, **found)
+
+    run()
+
+    assert store.committed == [BatchResult("j:0-1", 2, "cpu-1@here", status="refused", reason=why)]
+    assert caplog.messages == [f"batch j:0-1 refused: {why}"]
+
+
+def test_options_that_the_model_cannot_satisfy_are_refused(
     store: FakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
@@ -207,6 +227,6 @@ def test_options_that_the_model_cannot_satisfy_are_the_error_of_every_image(
 
     run()
 
-    error = AnswerError("worker_error", "a length of 99 needs 99 time steps, the model has 50")
-    assert [answer.error for answer in store.committed[0].answers] == [error, error]
-    assert [answer.id for answer in store.committed[0].answers] == [0, 1]
+    (result,) = store.committed
+    assert (result.status, result.answers) == ("refused", ())
+    assert result.reason == "a length of 99 needs 99 time steps, the model has 50"

@@ -124,8 +124,8 @@ def test_a_password_from_a_file_travels_in_the_environment(
     assert result.exit_code == 0, result.output
     ((command, env),) = started
     assert broker == [f"redis://:{SECRET}@host"]
-    assert env["CAPTCHAFLEET_BROKER_PASSWORD"] == SECRET
-    assert SECRET not in " ".join(command)
+    assert env["CAPTCHAFLEET_BROKER_PASSWORD_FILE"] == str(path)
+    assert SECRET not in " ".join([*command, *env.values()])
 
 
 REFUSED = [
@@ -233,7 +233,7 @@ class FakeChild:
     def send_signal(self, number: int) -> None:
         self.signals.append(number)
 
-    def wait(self) -> int:
+    def poll(self) -> int:
         return self.code
 
 
