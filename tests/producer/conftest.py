@@ -1,8 +1,10 @@
-"""A fleet in memory for the tests of the sending loop: Redis, one worker, and a clock that waiting moves."""
+"""What tests of the producer share: an untouched environment, denied files, a fleet in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from producer import submission
+from producer import images, submission
 from producer.manifest import BatchRange, ManifestImage
 from producer.results import Journal, ResultLine, read_results
 from producer.submission import Submission
@@ -157,7 +159,7 @@ class Job:
     def __post_init__(self) -> None:
         (self.folder / "imgs").mkdir()
         root = str((self.folder / "imgs").resolve())
-        self.terms = JobTerms(JOB, root, JobOptions(), MODEL, 0, 10**6, 10**5, 60.0, 6000, 150.0)
+        self.terms = JobTerms(JOB, root, JobOptions(), MODEL, 0, 10**6, 60.0, 6000, 150.0)
 
     def batches(self, *sizes: int) -> list[BatchRange]:
         """Batches of so many images; image 7 is the file 7.png and holds its own name."""
@@ -208,3 +210,38 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     clock = SimpleNamespace(monotonic=lambda: made.fleet.now, time=lambda: made.fleet.now, sleep=sleep)
     monkeypatch.setattr(submission, "time", clock)
     return made
+
+
+@pytest.fixture
+def untouched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """An environment without our variables, an empty working directory; signals and umask are put back."""
+    for name in list(os.environ):
+        if name.startswith("CAPTCHAFLEET_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    umask = os.umask(0o022)
+    yield
+    os.umask(umask)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def deny(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Path], None]:
+    """Has one call refuse one path: tests may run as root, whom nobody refuses anything."""
+
+    def refusing(real: Any, denied: Path) -> Any:
+        def refuse(path: Any, *rest: Any, **settings: Any) -> Any:
+            if not isinstance(path, int) and os.fspath(path).rstrip("/") == os.fspath(denied):
+                raise PermissionError(13, "Permission denied")
+            return real(path, *rest, **settings)
+
+        return refuse
+
+    def denying(call: str, denied: Path) -> None:
+        monkeypatch.setattr(images.os, call, refusing(getattr(os, call), denied))
+        if call == "open":
+            monkeypatch.setattr(images, "open", refusing(open, denied), raising=False)
+
+    return denying

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from producer import images
 from producer.errors import UsageError
-from producer.images import FoundImage, Skipped, find_images, read_image_file
+from producer.images import FoundImage, Skipped, find_images
 from worker.contract import AnswerError
 
+Deny = Callable[[str, Path], None]  # fixture of conftest.py
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 
 
@@ -181,33 +181,18 @@ def test_what_is_no_directory_is_refused(name: str, tmp_path: Path) -> None:
     assert str(caught.value) == f"{tmp_path / name} is not a directory; name a folder of images"
 
 
-def denying(monkeypatch: pytest.MonkeyPatch, call: str, denied: Path) -> None:
-    """Have one call refuse one path: tests may run as root, whom nobody refuses anything."""
-    real: Any = open if call == "open" else getattr(os, call)
-
-    def refuse(path: Any, *rest: Any, **settings: Any) -> Any:
-        if os.fspath(path).rstrip("/") == os.fspath(denied):
-            raise PermissionError(13, "Permission denied")
-        return real(path, *rest, **settings)
-
-    if call == "open":
-        monkeypatch.setattr(images, "open", refuse, raising=False)
-    else:
-        monkeypatch.setattr(images.os, call, refuse)
-
-
-def test_a_directory_that_cannot_be_listed_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    denying(monkeypatch, "scandir", folder)
+def test_a_directory_that_cannot_be_listed_is_refused(folder: Path, deny: Deny) -> None:
+    deny("scandir", folder)
 
     with pytest.raises(UsageError) as caught:
         found(folder)
     assert str(caught.value) == f"{folder} cannot be listed: Permission denied"
 
 
-def test_a_folder_that_cannot_be_listed_is_skipped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_listed_is_skipped(folder: Path, deny: Deny) -> None:
     (folder / "sub").mkdir()
     (folder / "a.png").write_bytes(PNG)
-    denying(monkeypatch, "scandir", folder / "sub")
+    deny("scandir", folder / "sub")
 
     assert found(folder) == [
         FoundImage("a.png", 28),
@@ -215,63 +200,24 @@ def test_a_folder_that_cannot_be_listed_is_skipped(folder: Path, monkeypatch: py
     ]
 
 
-def test_files_that_may_not_be_looked_at_have_their_reason(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_that_may_not_be_looked_at_have_their_reason(folder: Path, deny: Deny) -> None:
     (folder / "a.png").write_bytes(PNG)
     (folder / "b").write_bytes(PNG)
-    denying(monkeypatch, "stat", folder / "a.png")
+    deny("stat", folder / "a.png")
     denied = AnswerError("permission_denied", "the file may not be read: Permission denied")
     assert found(folder)[0] == FoundImage("a.png", 0, denied)
 
-    denying(monkeypatch, "stat", folder / "b")
+    deny("stat", folder / "b")
     assert found(folder)[1] == Skipped("b", "cannot be looked at: Permission denied")
 
 
 def test_a_file_that_may_not_be_opened_is_skipped_unless_its_name_says_image(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, deny: Deny
 ) -> None:
     (folder / "b").write_bytes(PNG)
-    denying(monkeypatch, "open", folder / "b")
+    deny("open", folder / "b")
 
     assert found(folder) == [Skipped("b", "cannot be read: Permission denied")]
-
-
-def test_an_image_is_read_as_it_is_now(folder: Path) -> None:
-    (folder / "a.png").write_bytes(PNG)
-
-    assert read_image_file(str(folder), "a.png", 28) == PNG
-
-
-def test_reading_says_what_happened_since_the_scan(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    root = str(folder)
-    (folder / "empty.png").write_bytes(b"")
-    (folder / "big.png").write_bytes(bytes(1001))
-    (folder / "link.png").symlink_to("../outside.png")
-    (folder / "denied.png").write_bytes(PNG)
-    (folder / "became-a-folder.png").mkdir()
-    (folder / "in").symlink_to("../elsewhere")
-    denying(monkeypatch, "open", folder / "denied.png")
-
-    def read(file: str) -> AnswerError:
-        answer = read_image_file(root, file, 1000)
-        assert isinstance(answer, AnswerError)
-        return answer
-
-    assert read("gone.png") == AnswerError("vanished", "the file was listed, but is no longer there")
-    assert read("empty.png") == AnswerError("empty_file", "the file has no bytes")
-    assert read("big.png") == AnswerError("too_many_bytes", "the file has more than 1,000 bytes, the limit")
-    assert read("link.png") == AnswerError(
-        "symlink_outside", "the link leads to '../outside.png', out of the directory"
-    )
-    assert read("denied.png") == AnswerError(
-        "permission_denied", "the file may not be read: Permission denied"
-    )
-    assert read("became-a-folder.png") == AnswerError("corrupt", "the file cannot be read: Is a directory")
-    outside = folder.parent / "elsewhere" / "a.png"
-    assert read("in/a.png") == AnswerError(
-        "symlink_outside", f"the link leads to {str(outside)!r}, out of the directory"
-    )
 
 
 def test_a_link_of_bytes_that_are_no_utf8_is_shown_in_ascii(folder: Path) -> None:
@@ -285,8 +231,8 @@ def test_a_link_of_bytes_that_are_no_utf8_is_shown_in_ascii(folder: Path) -> Non
     assert item.error.message == "the link leads to '../caf\\\\xe9.png', out of the directory"
 
 
-def test_only_what_the_name_leaves_open_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_what_the_name_leaves_open_is_read(folder: Path, deny: Deny) -> None:
     (folder / "a.png").write_bytes(PNG)
-    denying(monkeypatch, "open", folder / "a.png")
+    deny("open", folder / "a.png")
 
     assert found(folder) == [FoundImage("a.png", 28)]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from producer.errors import UsageError
+from producer.errors import Interrupted, UsageError
 from producer.images import FoundImage, Skipped
 from producer.manifest import (
     BatchLimits,
@@ -34,6 +35,8 @@ REQUEST = Request(
     ignore_case=True,
     created="2026-04-01T10:15:00+00:00",
     notes=("synthetic images", "two lines"),
+    from_list="/data/list",
+    limits=BatchLimits(100, 5000),
 )
 GONE = AnswerError("vanished", "the list names this file, but it is not there")
 FOUND: list[FoundImage | Skipped] = [
@@ -48,7 +51,8 @@ FOUND: list[FoundImage | Skipped] = [
 
 def written(path: Path, found: list[FoundImage | Skipped], limits: BatchLimits | None = None) -> list[int]:
     """Write a manifest; the numbers that a display is shown."""
-    return list(write_manifest(path, REQUEST, found, limits or BatchLimits()))
+    request = REQUEST if limits is None else replace(REQUEST, limits=limits)
+    return list(write_manifest(path, request, found))
 
 
 @pytest.fixture
@@ -99,12 +103,22 @@ def test_a_display_is_told_how_many_images_there_are(tmp_path: Path) -> None:
     assert written(tmp_path / "m", FOUND) == [1, 2, 3]
 
 
-def test_a_manifest_is_never_written_over(manifest: Path) -> None:
-    before = manifest.read_bytes()
+def test_a_scan_that_was_cut_short_is_written_anew(manifest: Path) -> None:
+    whole = manifest.read_bytes()
+    manifest.write_bytes(whole[:200])
 
-    with pytest.raises(FileExistsError):
-        written(manifest, FOUND)
-    assert manifest.read_bytes() == before
+    written(manifest, FOUND)
+
+    assert manifest.read_bytes() == whole
+
+
+def test_a_disk_that_takes_no_line_interrupts_the_job(manifest: Path) -> None:
+    manifest.unlink()
+    manifest.mkdir()
+
+    with pytest.raises(Interrupted) as caught:
+        append_line(manifest, "model")
+    assert str(caught.value) == f"{manifest} cannot be written: Is a directory"
 
 
 def test_of_many_skipped_files_all_are_counted_and_a_thousand_named(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,8 @@ from click.testing import CliRunner
 
 from producer.errors import UsageError
 from producer.options import broker_options, option, transport_options
+
+pytestmark = pytest.mark.usefixtures("untouched")
 
 SECRET = "hunter2"
 
@@ -27,13 +28,6 @@ def command(**options: Any) -> None:
 
 class ReturnedError(Exception):
     """What the command was given."""
-
-
-@pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith("CAPTCHAFLEET_"):
-            monkeypatch.delenv(name)
 
 
 def given(*arguments: str, **env: str) -> dict[str, Any]:
@@ -52,7 +46,6 @@ def test_the_defaults_of_a_job_on_its_way() -> None:
         "quiet": False,
         "as_json": False,
         "job_ttl": 604_800,
-        "max_image_mb": 10.0,
         "max_in_flight_mb": 64.0,
         "wait": 60.0,
         "shape": None,
@@ -65,7 +58,6 @@ def test_every_option_has_its_variable() -> None:
         CAPTCHAFLEET_QUIET="1",
         CAPTCHAFLEET_JSON="true",
         CAPTCHAFLEET_JOB_TTL="60",
-        CAPTCHAFLEET_MAX_IMAGE_MB="0.5",
         CAPTCHAFLEET_MAX_IN_FLIGHT_MB="1",
         CAPTCHAFLEET_WAIT="0",
         CAPTCHAFLEET_SHAPE="0",
@@ -76,7 +68,6 @@ def test_every_option_has_its_variable() -> None:
         "quiet": True,
         "as_json": True,
         "job_ttl": 60,
-        "max_image_mb": 0.5,
         "max_in_flight_mb": 1.0,
         "wait": 0.0,
         "shape": False,
@@ -138,7 +129,6 @@ def test_a_broken_broker_is_refused_without_its_password() -> None:
 
 OUT_OF_RANGE = [
     ("--job-ttl", "59", "59 is not in the range x>=60."),
-    ("--max-image-mb", "0", "0.0 is not in the range 0<x<=512."),
     ("--max-in-flight-mb", "0", "0.0 is not in the range x>0."),
     ("--wait", "-1", "-1.0 is not in the range x>=0."),
     ("--broker-password-file", "/nonexistent", "File '/nonexistent' does not exist."),

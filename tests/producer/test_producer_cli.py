@@ -1,11 +1,8 @@
-"""The `producer` command: what its options become, what it prints, how it ends."""
+"""The `producer` command: what its options become, and what it prints."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +12,16 @@ from click.testing import CliRunner, Result
 from producer import job, overview
 from producer.accuracy import measure
 from producer.cli import main
-from producer.errors import BrokerUnreachable, Interrupted, UsageError
 from producer.labels import StemLabels
 from producer.manifest import BatchLimits
 from producer.report.summary import ModelFacts, RunSummary
 from producer.request import SubmitRequest, Transport
 from producer.results import ResultLine
-from worker.contract import AnswerError, JobOptions
+from worker.contract import JobOptions
+
+pytestmark = pytest.mark.usefixtures("untouched")
 
 ANSWERED = ResultLine(0, "2b827.png", "2b827", 0.9)
-BROKEN = ResultLine(1, "3c938.png", error=AnswerError("truncated", "it ends before its data does"))
-
-
-@pytest.fixture(autouse=True)
-def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    for name in list(os.environ):
-        if name.startswith("CAPTCHAFLEET_"):
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    yield
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
 
 
 def summary(*lines: ResultLine) -> RunSummary:
@@ -60,16 +45,6 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     return asked
 
 
-def ending(monkeypatch: pytest.MonkeyPatch, end: Callable[[], RunSummary], begun: bool = True) -> None:
-    """Have `submit` end like this, with a run folder or before there is one."""
-
-    def carry_out(what: Any, transport: Transport, display: Any) -> RunSummary:
-        display.run_dir = Path("runs/the-job") if begun else None
-        return end()
-
-    monkeypatch.setattr(job, "submit", carry_out)
-
-
 def run(*arguments: str, **env: str) -> Result:
     return CliRunner().invoke(main, arguments, env=env)
 
@@ -78,9 +53,9 @@ def test_without_options_a_job_has_the_defaults(jobs: list[tuple[Any, ...]]) -> 
     assert run("submit", "imgs").exit_code == 0
 
     assert jobs == [(SubmitRequest(Path("imgs")), Transport(), False)]
-    assert jobs[0][0].options == JobOptions("beam", 10, 1, None, None)
+    assert jobs[0][0].options == JobOptions("beam", 10, 1, None, None, 10 * 2**20)
     assert jobs[0][0].limits == BatchLimits(None, 8 * 2**20)
-    assert jobs[0][1] == Transport(None, 60.0, 64 * 2**20, 10 * 2**20, 7 * 86400)
+    assert jobs[0][1] == Transport(None, 60.0, 64 * 2**20, 7 * 86400)
 
 
 ALL_OPTIONS = {
@@ -109,10 +84,10 @@ ALL_ASKED = (
         "crnn-small@0123456789abcdef",
         "truth.csv",
         True,
-        JobOptions("greedy", 20, 3, ":digits:", "4-6"),
+        JobOptions("greedy", 20, 3, ":digits:", "4-6", 2 * 2**20),
         BatchLimits(64, 2**19),
     ),
-    Transport("redis://host:6380/2", 5.0, 16 * 2**20, 2 * 2**20, 3600),
+    Transport("redis://host:6380/2", 5.0, 16 * 2**20, 3600),
     True,
 )
 
@@ -158,81 +133,6 @@ def test_json_prints_the_report_alone(command: str, jobs: list[tuple[Any, ...]])
     assert json.loads(result.stdout)["images"] == 1
     assert result.stderr == ""
     assert jobs[0][2], "progress would be in the way"
-
-
-ENDS: list[tuple[BaseException, int, str, str]] = [
-    (UsageError("imgs is empty"), 2, "Error: imgs is empty\n", "what was asked cannot be done"),
-    (
-        BrokerUnreachable("nobody is there"),
-        3,
-        "Go on with: producer resume runs/the-job\nError: nobody is there\n",
-        "nobody serves the model",
-    ),
-    (
-        Interrupted("the job was cancelled"),
-        4,
-        "Go on with: producer resume runs/the-job\nError: the job was cancelled\n",
-        "stopped before the end",
-    ),
-    (
-        KeyboardInterrupt(),
-        130,
-        "Go on with: producer resume runs/the-job\nStopped by Ctrl-C.\n",
-        "Ctrl-C",
-    ),
-]
-
-
-@pytest.mark.parametrize(("error", "code", "said", "reason"), ENDS, ids=[reason for *_, reason in ENDS])
-def test_an_end_has_its_exit_code_and_one_sentence(
-    error: BaseException, code: int, said: str, reason: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def end() -> RunSummary:
-        raise error
-
-    ending(monkeypatch, end)
-
-    result = run("submit", "imgs")
-
-    assert (result.exit_code, result.stdout, result.stderr) == (code, "", said)
-
-
-def test_before_there_is_a_run_folder_nothing_can_be_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    def end() -> RunSummary:
-        raise BrokerUnreachable("nobody is there")
-
-    ending(monkeypatch, end, begun=False)
-
-    assert run("submit", "imgs").stderr == "Error: nobody is there\n"
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_to_stop_leaves_a_job_that_can_be_resumed(
-    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def end() -> RunSummary:
-        signal.raise_signal(number)
-        raise AssertionError("the signal was not heard")
-
-    ending(monkeypatch, end)
-
-    result = run("submit", "imgs")
-
-    assert result.exit_code == 4
-    assert result.stderr == (f"Go on with: producer resume runs/the-job\nError: stopped by {number.name}\n")
-
-
-def test_an_image_without_an_answer_is_exit_code_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    ending(monkeypatch, lambda: summary(ANSWERED, BROKEN))
-
-    assert run("submit", "imgs").exit_code == 1
-    assert run("submit", "imgs", "--json").exit_code == 1
-
-
-def test_an_answer_that_is_wrong_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    ending(monkeypatch, lambda: summary(ResultLine(0, "2b827.png", "wrong", 0.9)))
-
-    assert run("submit", "imgs").exit_code == 0
 
 
 def test_a_password_on_the_command_line_is_refused_before_anything(jobs: list[tuple[Any, ...]]) -> None:
@@ -281,9 +181,3 @@ def test_cancel_says_what_stays(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert result.stdout == "job the-job is cancelled; what was answered stays in its run folder\n"
     assert asked == [("redis://host", "the-job")]
-
-
-def test_an_unknown_option_is_usage() -> None:
-    assert run("submit", "imgs", "--colour", "red").exit_code == 2
-    assert run("submit").exit_code == 2
-    assert run("paint").exit_code == 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,11 @@ from click.testing import CliRunner, Result
 
 from producer.cli import main
 from producer.images import FoundImage, Skipped
-from producer.manifest import BatchLimits, Request, append_line, write_manifest
+from producer.manifest import Request, append_line, write_manifest
 from producer.results import Journal, ResultLine
 from worker.contract import AnswerError, JobOptions
+
+pytestmark = pytest.mark.usefixtures("untouched")
 
 LINES = [
     ResultLine(0, "2b827.png", "2b827", 0.9, worker="cpu-1@here", attempt=1),
@@ -22,21 +23,15 @@ LINES = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith("CAPTCHAFLEET_"):
-            monkeypatch.delenv(name)
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The run folder of a job of three images, read by two workers in 2.5 seconds."""
     path = tmp_path / "run"
     path.mkdir()
-    request = Request("the-job", str(tmp_path / "imgs"), None, JobOptions(length="5"), notes=("synthetic",))
+    options = JobOptions(length="5")
+    request = Request("the-job", str(tmp_path / "imgs"), None, options, notes=("synthetic",))
     found = [*(FoundImage(line.file, 10) for line in LINES), Skipped("notes.txt", "not an image")]
-    list(write_manifest(path / "manifest.jsonl", request, found, BatchLimits()))
+    list(write_manifest(path / "manifest.jsonl", request, found))
     manifest = path / "manifest.jsonl"
     append_line(manifest, "model", name="crnn", fingerprint="f" * 16, card={"charset": "23456789bc"})
     append_line(manifest, "session", number=0, time=1.0, startup_seconds=7.5, workers={"cpu-1@here": "cpu"})
@@ -114,7 +109,8 @@ def test_a_scan_that_was_cut_short_is_refused(folder: Path) -> None:
 
     assert (result.exit_code, result.stderr) == (
         2,
-        f"Error: the scan of {folder} was cut short and nothing was sent; submit it again\n",
+        f"Error: the scan of {folder} was cut short and nothing was sent; "
+        "`producer resume` begins it again\n",
     )
 
 

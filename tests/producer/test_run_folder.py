@@ -58,6 +58,19 @@ def test_a_folder_with_a_job_is_not_begun_again(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["results.jsonl", "report.json", "report.html", "worker.log"])
+def test_a_folder_with_files_of_a_jobs_name_is_not_adopted(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("mine")
+
+    with pytest.raises(UsageError) as caught:
+        RunFolder.create(tmp_path)
+    assert str(caught.value) == (
+        f"the run folder {tmp_path} holds {name} already, which a job would write; "
+        "name another with --run-dir"
+    )
+    assert (tmp_path / name).read_text() == "mine"
+
+
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 

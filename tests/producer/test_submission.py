@@ -11,7 +11,7 @@ import pytest
 from producer.errors import Interrupted
 from producer.manifest import BatchRange, ManifestImage
 from producer.results import Journal, ResultLine
-from worker.contract import Answer, AnswerError, BatchResult, ContractError
+from worker.contract import Answer, AnswerError, BatchResult, ContractError, JobOptions
 
 Job = Any  # of conftest.py, which cannot be imported
 
@@ -125,7 +125,7 @@ def test_what_cannot_be_read_is_answered_without_a_worker(job: Job) -> None:
     (job.folder / "imgs" / "1.png").write_bytes(b"")
     (job.folder / "imgs" / "2.png").write_bytes(bytes(2000))
 
-    job.run([batch], max_image_bytes=1000)
+    job.run([batch], options=JobOptions(max_image_bytes=1000))
 
     errors = {line.id: line.error for line in job.lines}
     assert errors == {

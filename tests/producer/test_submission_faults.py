@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from kombu.exceptions import OperationalError
 
-from producer import submission
 from producer.errors import Interrupted
 from producer.results import Journal
 from worker.contract import Answer, AnswerError, Batch, BatchResult, Task
@@ -67,6 +65,21 @@ def test_an_image_that_is_left_out_again_and_again_is_a_workers_error(job: Job) 
         1: AnswerError("worker_error", "worker cpu-1@here left this image out of its answers"),
         2: None,
     }
+
+
+def test_a_batch_that_a_worker_refuses_is_its_error(job: Job) -> None:
+    def refuse(task: Task, batch: Batch) -> BatchResult:
+        if batch.items[0].id:
+            return answered(task, batch)
+        return BatchResult(task.batch_id, 1, "w", status="refused", reason="expected a JSON object, got int")
+
+    job.fleet.solve = refuse
+    job.run(job.batches(2, 2))
+
+    said = "refused the batch: expected a JSON object, got int"
+    error = AnswerError("worker_error", f"worker w {said}")
+    assert {line.id: line.error for line in job.lines} == {0: error, 1: error, 2: None, 3: None}
+    assert job.said == [f"worker w refused batch {NUMBER}:0-1: expected a JSON object, got int"]
 
 
 def test_a_batch_that_ended_several_workers_is_cut_in_two_down_to_the_image(job: Job) -> None:
@@ -235,45 +248,6 @@ def test_a_job_that_redis_forgot_is_opened_and_sent_again(job: Job) -> None:
     assert job.said == ["Redis has forgotten this job (flushed, or restarted empty); sending it again"]
     assert job.texts == expected(4)
     assert job.fleet.facts["state"] == "done"
-
-
-def test_without_any_worker_the_job_waits_then_stops(job: Job) -> None:
-    job.fleet.present = False
-
-    with pytest.raises(Interrupted) as caught:
-        job.run(job.batches(2))
-
-    assert str(caught.value) == "no worker has served crnn@0123456789abcdef for 60 s (--wait)"
-    assert set(job.said) == {"no worker serves crnn@0123456789abcdef at the moment; waiting for one"}
-
-
-def test_a_worker_that_comes_back_in_time_goes_on(job: Job) -> None:
-    job.fleet.present = False
-
-    def come_back() -> None:
-        job.fleet.present = True
-
-    job.fleet.on_wait = [lambda: None] * 60 + [come_back]
-    job.run(job.batches(2, 2))
-
-    assert job.texts == expected(4)
-
-
-def test_more_workers_widen_the_window(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    (one,) = job.fleet.workers()
-    monkeypatch.setattr(job.fleet, "workers", lambda: [one, replace(one, name="cpu-2@there")])
-    monkeypatch.setattr(submission, "_HOUSEKEEPING_EVERY_S", 0.0)
-    most: list[int] = []
-
-    def watch(waiting: int) -> int:
-        most.append(waiting)
-        return 0
-
-    job.fleet.pick = watch
-    loop = job.run(job.batches(*[1] * 12))
-
-    assert max(most) == 6, "two for each of the two workers, and two more"
-    assert sorted(loop.workers) == ["cpu-1@here", "cpu-2@there"]
 
 
 def test_a_full_disk_stops_the_job_where_it_can_go_on(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,56 @@
+"""The sending loop and its workers: none, one that comes back, more than one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from producer import submission
+from producer.errors import Interrupted
+
+Job = Any  # of conftest.py, which cannot be imported
+
+
+def expected(images: int) -> dict[int, str]:
+    return {number: f"image {number}" for number in range(images)}
+
+
+def test_without_any_worker_the_job_waits_then_stops(job: Job) -> None:
+    job.fleet.present = False
+
+    with pytest.raises(Interrupted) as caught:
+        job.run(job.batches(2))
+
+    assert str(caught.value) == "no worker has served crnn@0123456789abcdef for 60 s (--wait)"
+    assert set(job.said) == {"no worker serves crnn@0123456789abcdef at the moment; waiting for one"}
+
+
+def test_a_worker_that_comes_back_in_time_goes_on(job: Job) -> None:
+    job.fleet.present = False
+
+    def come_back() -> None:
+        job.fleet.present = True
+
+    job.fleet.on_wait = [lambda: None] * 60 + [come_back]
+    job.run(job.batches(2, 2))
+
+    assert job.texts == expected(4)
+
+
+def test_more_workers_widen_the_window(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    (one,) = job.fleet.workers()
+    monkeypatch.setattr(job.fleet, "workers", lambda: [one, replace(one, name="cpu-2@there")])
+    monkeypatch.setattr(submission, "_HOUSEKEEPING_EVERY_S", 0.0)
+    most: list[int] = []
+
+    def watch(waiting: int) -> int:
+        most.append(waiting)
+        return 0
+
+    job.fleet.pick = watch
+    loop = job.run(job.batches(*[1] * 12))
+
+    assert max(most) == 6, "two for each of the two workers, and two more"
+    assert sorted(loop.workers) == ["cpu-1@here", "cpu-2@there"]
