@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from kombu.exceptions import OperationalError
+from redis.exceptions import OutOfMemoryError
 
 from producer.errors import Interrupted
 from producer.results import Journal
@@ -259,3 +260,22 @@ def test_a_full_disk_stops_the_job_where_it_can_go_on(job: Job, monkeypatch: pyt
         job.run(job.batches(2))
 
     assert str(caught.value) == "results.jsonl cannot be written: No space left on device"
+
+
+def test_a_full_redis_gives_answers_before_it_takes_batches(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, refusals = job.fleet.put_batch, []
+
+    def full(batch: Batch, ttl_s: int) -> None:
+        if len(job.fleet.blobs) >= 2:
+            refusals.append(batch.id)
+            job.fleet.work()  # the worker goes on meanwhile
+            raise OutOfMemoryError("command not allowed when used memory > 'maxmemory'")
+        put(batch, ttl_s)
+
+    monkeypatch.setattr(job.fleet, "put_batch", full)
+    job.run(job.batches(*[2] * 6))
+
+    assert refusals
+    assert job.texts == expected(12)
