@@ -110,7 +110,7 @@ class RunSummary:
     Attributes:
         accuracy: measured over the journal.
         job_id: of the job.
-        directory: the images' directory, as the user named it.
+        directory: the images' directory, absolute.
         images: in the manifest, whether answered or not.
         model: that answered.
         options: how the images were to be read.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from processes import (
     Fleet,
     environment,
     producer,
+    redis_process,
     report_of,
     results_of,
     start_producer,
@@ -28,29 +30,54 @@ from worker.store import connect
 
 pytestmark = pytest.mark.redis
 
-# A time limit above any batch here, and a visibility timeout that a test can wait for.
-QUICK = {"CAPTCHAFLEET_TASK_TIME_LIMIT": "5", "CAPTCHAFLEET_VISIBILITY_TIMEOUT": "6"}
+# A time limit above any batch here, also on a busy machine, and a timeout that a test can wait for.
+QUICK = {"CAPTCHAFLEET_TASK_TIME_LIMIT": "20", "CAPTCHAFLEET_VISIBILITY_TIMEOUT": "21"}
+
+
+# Three hundred captchas, each under four names: seconds of work, so that a test strikes in the middle.
+IMAGES = 1200
+
+
+@pytest.fixture(scope="session")
+def pool_of_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that every test's own images are links to."""
+    folder = tmp_path_factory.mktemp("pool") / "images"
+    for name in write_captchas(folder, IMAGES // 4):
+        for number in range(1, 4):
+            os.link(folder / name, folder / name.replace(".png", f"_{number}.png"))
+    return folder
 
 
 @pytest.fixture
-def images(tmp_path: Path) -> Path:
-    """Enough captchas for a job that is still under way when the test strikes."""
+def images(pool_of_images: Path, tmp_path: Path) -> Path:
+    """A folder of IMAGES captchas of this test's own."""
     folder = tmp_path / "images"
-    write_captchas(folder, 300)
+    shutil.copytree(pool_of_images, folder, copy_function=os.link)
     return folder
 
 
 def submit_on(fleet: Fleet, images: Path, cwd: Path, *more: str) -> subprocess.Popen[bytes]:
     """Start a submission of small batches; returns once the first answers are journalled."""
     process = start_producer(
-        "submit", images, "--broker", fleet.url, "--run-dir", "run", "--batch-size", "25", *more, cwd=cwd
+        "submit", images, "--broker", fleet.url, "--run-dir", "run", "--batch-size", "50", *more, cwd=cwd
     )  # fmt: skip
     journal = cwd / "run" / "results.jsonl"
     wait_for("the first answers", lambda: journal.exists() and journal.stat().st_size > 0)
     return process
 
 
-def verdict(run: Path, images: int) -> tuple[int, int, int]:
+def submit_one_long_batch(fleet: Fleet, images: Path, cwd: Path, *more: str) -> subprocess.Popen[bytes]:
+    """Start a submission of a single message; returns once a worker is in the middle of it."""
+    process = start_producer(
+        "submit", images, "--broker", fleet.url, "--run-dir", "run", "--batch-size", "65536",
+        "--max-batch-mb", "256", *more, cwd=cwd,
+    )  # fmt: skip
+    wait_for("a batch in hand", lambda: connect(fleet.url).client.hlen(UNACKED_KEY) == 1)
+    time.sleep(1)
+    return process
+
+
+def verdict(run: Path, images: int = IMAGES) -> tuple[int, int, int]:
     """How many images were lost, answered twice, and answered though nobody asked."""
     ids = [line["id"] for line in results_of(run)]
     return images - len(set(ids)), len(ids) - len(set(ids)), len(set(ids) - set(range(images)))
@@ -64,12 +91,13 @@ def pool_child(worker_pid: int) -> psutil.Process:
 
 def test_a_killed_child_loses_nothing(fleet: Fleet, images: Path, tmp_path: Path) -> None:
     worker = fleet.start_worker(**QUICK)
-    process = submit_on(fleet, images, tmp_path)
+    process = submit_one_long_batch(fleet, images, tmp_path)
 
     pool_child(worker.process.pid).kill()
 
     assert process.wait(timeout=90) == 0
-    assert verdict(tmp_path / "run", 300) == (0, 0, 0)
+    assert verdict(tmp_path / "run") == (0, 0, 0)
+    assert "WorkerLostError" in worker.log.read_text()
 
 
 def test_a_killed_worker_loses_nothing_and_the_other_one_goes_on(
@@ -78,11 +106,15 @@ def test_a_killed_worker_loses_nothing_and_the_other_one_goes_on(
     victim = fleet.start_worker(**QUICK)
     survivor = fleet.start_worker(**QUICK)
     process = submit_on(fleet, images, tmp_path)
+    # Stopped with a batch in hand, so that somebody must find out that it is gone.
+    pool_child(victim.process.pid).suspend()
+    wait_for("batches in both hands", lambda: connect(fleet.url).client.hlen(UNACKED_KEY) == 2)
 
     victim.stop(signal.SIGKILL)
 
+    assert connect(fleet.url).client.hlen(UNACKED_KEY) >= 1
     assert process.wait(timeout=90) == 0
-    assert verdict(tmp_path / "run", 300) == (0, 0, 0)
+    assert verdict(tmp_path / "run") == (0, 0, 0)
     assert survivor.name in {worker["name"] for worker in report_of(tmp_path / "run")["workers"]}
 
 
@@ -98,7 +130,7 @@ def test_two_workers_share_a_job_and_both_are_named_in_the_report(
     assert done.code == 0, done.err
     served = {worker["name"]: worker["answered"] for worker in report_of(tmp_path / "run")["workers"]}
     assert set(served) == {first.name, second.name}
-    assert sum(served.values()) == 300
+    assert sum(served.values()) == IMAGES
     assert min(served.values()) > 0
 
 
@@ -112,10 +144,10 @@ def test_a_killed_producer_resumes_with_what_has_no_answer(
     process.wait()
 
     before = results_of(tmp_path / "run")
-    assert 0 < len(before) < 300
+    assert 0 < len(before) < IMAGES
     done = producer("resume", "run", "--broker", fleet.url, cwd=tmp_path)
     assert done.code == 0, done.err
-    assert verdict(tmp_path / "run", 300) == (0, 0, 0)
+    assert verdict(tmp_path / "run") == (0, 0, 0)
     assert results_of(tmp_path / "run")[: len(before)] == before
     assert connect(fleet.url).client.keys("captchafleet:v1:blob:*") == []
 
@@ -133,7 +165,7 @@ def test_a_message_that_went_missing_is_sent_again(fleet: Fleet, images: Path, t
     child.resume()
 
     assert process.wait(timeout=90) == 0
-    assert verdict(tmp_path / "run", 300) == (0, 0, 0)
+    assert verdict(tmp_path / "run") == (0, 0, 0)
     assert "went missing; sending it again" in (tmp_path / "producer.log").read_text()
 
 
@@ -146,20 +178,21 @@ def test_a_flushed_redis_is_told_apart_and_the_job_ends_well(
     connect(fleet.url).client.flushall()
 
     assert process.wait(timeout=90) == 0
-    assert verdict(tmp_path / "run", 300) == (0, 0, 0)
+    assert verdict(tmp_path / "run") == (0, 0, 0)
     assert "Redis has forgotten this job" in (tmp_path / "producer.log").read_text()
 
 
 def test_a_batch_that_hangs_is_ended_by_the_time_limit_and_read_again(
     fleet: Fleet, images: Path, tmp_path: Path
 ) -> None:
-    worker = fleet.start_worker(**QUICK)
-    process = submit_on(fleet, images, tmp_path)
+    worker = fleet.start_worker(CAPTCHAFLEET_TASK_TIME_LIMIT="15", CAPTCHAFLEET_VISIBILITY_TIMEOUT="16")
+    process = submit_one_long_batch(fleet, images, tmp_path)
 
     pool_child(worker.process.pid).suspend()
 
-    assert process.wait(timeout=90) == 0
-    assert verdict(tmp_path / "run", 300) == (0, 0, 0)
+    assert process.wait(timeout=120) == 0
+    assert verdict(tmp_path / "run") == (0, 0, 0)
+    assert "Hard time limit (15.0s) exceeded" in worker.log.read_text()
 
 
 @pytest.mark.parametrize(
@@ -184,19 +217,14 @@ def test_a_stopped_worker_finishes_its_batch_and_withdraws(
 def test_a_second_ctrl_c_puts_the_batch_in_hand_back_on_the_queue(
     fleet: Fleet, images: Path, tmp_path: Path
 ) -> None:
-    # One batch that takes half a minute: every image under forty names.
+    # One batch that takes half a minute: every image under ten more names.
     for image in list(images.iterdir()):
-        for number in range(40):
+        for number in range(10, 20):
             os.link(image, images / f"{image.stem}_{number}.png")
     worker = fleet.start_worker()
     client = connect(fleet.url).client
     queue = "captchafleet.v1." + connect(fleet.url).workers()[0].fingerprint
-    process = start_producer(
-        "submit", images, "--broker", fleet.url, "--run-dir", "run", "--batch-size", "65536",
-        "--max-batch-mb", "256", "--wait", "300", cwd=tmp_path,
-    )  # fmt: skip
-    wait_for("a batch in hand", lambda: client.hlen(UNACKED_KEY) == 1)
-    time.sleep(2)
+    process = submit_one_long_batch(fleet, images, tmp_path, "--wait", "300")
 
     worker.process.send_signal(signal.SIGINT)
     time.sleep(1)
@@ -207,6 +235,60 @@ def test_a_second_ctrl_c_puts_the_batch_in_hand_back_on_the_queue(
     assert client.hlen(UNACKED_KEY) == 0
     process.kill()
     process.wait()
+
+
+def test_a_full_redis_is_waited_for_and_the_job_ends_well(
+    redis_server: str, images: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "fleet"
+    folder.mkdir()
+    with redis_process(redis_server, "--maxmemory", "3mb", "--maxmemory-policy", "noeviction") as url:
+        fleet = Fleet(url, folder)
+        try:
+            fleet.start_worker()
+            store = connect(url)
+            process = submit_on(fleet, images, tmp_path)
+            store.client.config_set("maxmemory", 1)
+            wait_for(
+                "the producer's word", lambda: "does not answer" in (tmp_path / "producer.log").read_text()
+            )
+            before = len(results_of(tmp_path / "run"))
+            store.client.config_set("maxmemory", "100mb")
+            code = process.wait(timeout=90)
+        finally:
+            fleet.stop()
+
+    assert before < IMAGES
+    assert code == 0
+    assert verdict(tmp_path / "run") == (0, 0, 0)
+
+
+def test_a_full_disk_ends_a_job_resumably(captchas: Path, shared_fleet: Fleet, tmp_path: Path) -> None:
+    # No file may grow past 12 KB: the manifest of 40 images fits, their answers and the report do not.
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (12000, 12000)); "
+    done = subprocess.run(
+        [sys.executable, "-c", limit + "from producer.cli import main; main()",
+         "submit", captchas, "--broker", shared_fleet.url, "--run-dir", "run", "--n-best", "10"],
+        cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 4, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "producer resume run" in done.stderr
+    assert producer("resume", "run", "--broker", shared_fleet.url, cwd=tmp_path).code == 0
+    assert verdict(tmp_path / "run", 40) == (0, 0, 0)
+
+
+def test_labels_that_vanish_while_a_job_runs_cost_nothing(fleet: Fleet, images: Path, tmp_path: Path) -> None:
+    fleet.start_worker()
+    table = tmp_path / "labels.csv"
+    table.write_text("".join(f"{path.name},{path.stem}\n" for path in images.iterdir()))
+    process = submit_on(fleet, images, tmp_path, "--labels", str(table))
+
+    table.unlink()
+
+    assert process.wait(timeout=90) == 0
+    assert report_of(tmp_path / "run")["exact_match"]["n"] == IMAGES
 
 
 def test_a_cancelled_job_stops_its_producer_and_can_be_resumed(
@@ -222,7 +304,7 @@ def test_a_cancelled_job_stops_its_producer_and_can_be_resumed(
     assert "the job was cancelled" in (tmp_path / "producer.log").read_text()
     assert connect(fleet.url).client.keys("captchafleet:v1:blob:*") == []
     assert producer("resume", "run", "--broker", fleet.url, cwd=tmp_path).code == 0
-    assert verdict(tmp_path / "run", 300) == (0, 0, 0)
+    assert verdict(tmp_path / "run") == (0, 0, 0)
 
 
 def test_a_worker_answers_a_ping_while_it_is_busy(fleet: Fleet, images: Path, tmp_path: Path) -> None:
