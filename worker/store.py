@@ -51,6 +51,11 @@ redis.call('EXPIRE', KEYS[4], ttl)
 return {starts, options, blob}
 """
 
+# Where nothing was counted, or no longer is, nothing is taken back: below zero a batch would count as over.
+_UNBEGIN = """
+if tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or 0) > 0 then redis.call('HINCRBY', KEYS[1], ARGV[1], -1) end
+"""
+
 # The blob is the token of a commit: whoever deletes it enters the batch's answers, exactly once. A job that
 # is over (done, cancelled, expired) takes no answers, so that nothing is left behind.
 _COMMIT = """
@@ -106,6 +111,7 @@ class Store:
     def __init__(self, client: redis.Redis) -> None:
         self.client = client
         self._begin = client.register_script(_BEGIN)
+        self._unbegin = client.register_script(_UNBEGIN)
         self._commit = client.register_script(_COMMIT)
         self._missing = client.register_script(_REPORT_MISSING)
         self._touch = client.register_script(_TOUCH)
@@ -194,7 +200,7 @@ class Store:
 
     def unbegin(self, task: Task) -> None:
         """Take back a start that ended for a reason that is not the batch's own."""
-        self.client.hincrby(job_key(task.job_id, "starts"), task.batch_id, -1)
+        self._unbegin(keys=[job_key(task.job_id, "starts")], args=[task.batch_id])
 
     def commit(self, job_id: str, result: BatchResult) -> bool:
         """Hand in a batch's answers, atomically; False where another commit came first or the job is over."""

@@ -68,6 +68,17 @@ def test_a_start_can_be_taken_back(store: Store) -> None:
     assert store.begin(TASK).starts == 1
 
 
+def test_a_start_that_was_not_counted_cannot_be_taken_back(store: Store, client: redis.Redis) -> None:
+    store.open_job(JOB, OPTIONS, FACTS, 600)
+    for _ in range(3):
+        assert store.begin(TASK).starts == 0, "the bytes are missing"
+        store.unbegin(TASK)
+    assert client.exists(job_key(JOB, "starts")) == 0
+
+    store.put_batch(BATCH, 600)
+    assert store.begin(TASK).starts == 1
+
+
 def test_a_batch_whose_bytes_or_options_are_gone_is_not_begun(store: Store, client: redis.Redis) -> None:
     nothing = StartedBatch(0, False, None, None)
     store.open_job(JOB, OPTIONS, FACTS, 600)
