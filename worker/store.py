@@ -53,7 +53,8 @@ return {starts, options, blob}
 
 # Where nothing was counted, or no longer is, nothing is taken back: below zero a batch would count as over.
 _UNBEGIN = """
-if tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or 0) > 0 then redis.call('HINCRBY', KEYS[1], ARGV[1], -1) end
+local starts = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or 0)
+if starts > 0 then redis.call('HINCRBY', KEYS[1], ARGV[1], -1) end
 """
 
 # The blob is the token of a commit: whoever deletes it enters the batch's answers, exactly once. A job that
