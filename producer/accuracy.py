@@ -167,7 +167,7 @@ class _Tally:
         rows = [CharacterRow(c, Share(self.characters_right[c], n)) for c, n in self.characters.items()]
         # By misses, not by share: a character seen once and missed once says little.
         return tuple(
-            sorted(rows, key=lambda r: (r.accuracy.right - r.accuracy.n, r.accuracy.value, r.character))
+            sorted(rows, key=lambda r: (-r.missed, r.accuracy.value, r.character))
         )
 
     def _confusion_rows(self) -> tuple[Confusion, ...]:

@@ -15,15 +15,21 @@ import click
 from model_zoo.visible import visible
 from producer.errors import (
     EXIT_CTRL_C,
-    EXIT_OK,
-    EXIT_UNANSWERED,
     EXIT_USAGE,
     BrokerUnreachable,
     Interrupted,
     ProducerError,
     UsageError,
 )
-from producer.options import MEGABYTE, broker_options, option, transport_options
+from producer.options import (
+    MEGABYTE,
+    FiniteRange,
+    broker_options,
+    named_broker_options,
+    option,
+    transport_options,
+)
+from producer.output import echo, exit_code, print_report
 from worker.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -39,6 +45,14 @@ Exit codes:
   3    broker or worker unreachable
   4    stopped before the end and resumable (disk full, broker lost, cancelled)
   130  Ctrl-C; resumable too
+"""
+
+QUERY_EXIT_CODES = """
+\b
+Exit codes:
+  0    done
+  2    usage: a wrong option, a job that the broker does not know
+  3    broker unreachable
 """
 
 
@@ -80,11 +94,11 @@ def main() -> None:
         help="Images a message. [default: from 16, growing to 256]")  # fmt: skip
 @option(
     "--max-batch-mb",
-    type=click.FloatRange(0, 256, min_open=True),
+    type=FiniteRange(0, 256, min_open=True),
     default=8,
     help="Size of a message's images.",
 )
-@option("--max-image-mb", type=click.FloatRange(0, 256, min_open=True), default=10,
+@option("--max-image-mb", type=FiniteRange(0, 256, min_open=True), default=10,
         help="Larger files are answered too_many_bytes.")  # fmt: skip
 @option("--run-dir", type=click.Path(path_type=Path), metavar="DIR", help="Run folder. [default: runs/JOB]")
 @broker_options
@@ -135,16 +149,20 @@ def report(run_dir: Path, labels: str | None, ignore_case: bool | None, as_json:
     from producer.labels import parse_labels_option
     from producer.manifest import read_facts
     from producer.run_folder import RunFolder
-    from producer.session import report as measure
+    from producer.session import store
+    from producer.summary import summarise
 
     folder = RunFolder.existing(run_dir)
     source = parse_labels_option(labels or read_facts(folder.manifest).request.labels)
-    _print(measure(folder, source, ignore_case), as_json)
+    summary = summarise(folder, source, ignore_case)
+    print_report(summary, as_json)
+    store(folder, summary)
+    sys.exit(exit_code(summary))
 
 
-@main.command(epilog=EXIT_CODES)
+@main.command(epilog=QUERY_EXIT_CODES)
 @click.argument("job", required=False)
-@broker_options
+@named_broker_options
 @option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(job: str | None, broker: str | None, as_json: bool) -> None:
     """Show the workers and jobs of a broker, or one JOB.
@@ -157,9 +175,9 @@ def status(job: str | None, broker: str | None, as_json: bool) -> None:
     click.echo(to_json(overview) if as_json else render(overview))
 
 
-@main.command(epilog=EXIT_CODES)
+@main.command(epilog=QUERY_EXIT_CODES)
 @click.argument("job")
-@broker_options
+@named_broker_options
 def cancel(job: str, broker: str | None) -> None:
     """Stop JOB: its producer ends with exit code 4, its batches are dropped. `resume` can go on with it.
 
@@ -232,27 +250,24 @@ def _session(options: dict[str, Any]) -> Iterator[tuple[Transport, Any, Any]]:
     outcome: list[RunSummary] = []
     try:
         yield _transport(options), display, outcome.append
-    except (BrokerUnreachable, Interrupted, KeyboardInterrupt):
-        if display.run_dir is not None:
-            click.echo(f"Go on with: producer resume {visible(str(display.run_dir))}", err=True)
-        raise
-    _print(outcome[0], options["as_json"])
+    except (BrokerUnreachable, Interrupted) as error:
+        _say_how_to_go_on(f"Error: {error}", display.run_dir)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _say_how_to_go_on("Stopped by Ctrl-C.", display.run_dir)
+        sys.exit(EXIT_CTRL_C)
+    print_report(outcome[0], options["as_json"])
     if not options["as_json"]:
-        click.echo(f"Run folder: {visible(str(display.run_dir))}")
-    sys.exit(EXIT_OK if not outcome[0].errors else EXIT_UNANSWERED)
+        echo(f"Run folder: {visible(str(display.run_dir))}\n")
+    sys.exit(exit_code(outcome[0]))
 
 
-def _print(summary: RunSummary, as_json: bool) -> None:
-    if as_json:
-        from producer.report.document import json_text
-
-        click.echo(json_text(summary), nl=False)
-        return
-    from rich.console import Console
-
-    from producer.report.terminal import render_terminal
-
-    render_terminal(summary, Console(highlight=False))
+def _say_how_to_go_on(why: str, run_dir: Path | None) -> None:
+    click.echo(visible(why), err=True)
+    if run_dir is not None:
+        click.echo(
+            f"What was answered is kept. Go on with: producer resume {visible(str(run_dir))}", err=True
+        )
 
 
 if __name__ == "__main__":

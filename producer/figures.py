@@ -73,6 +73,11 @@ class CharacterRow:
     character: str
     accuracy: Share
 
+    @property
+    def missed(self) -> int:
+        """Positions of it that are wrong."""
+        return self.accuracy.n - self.accuracy.right
+
 
 @dataclass(frozen=True)
 class WrongAnswer:

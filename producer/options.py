@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,17 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 MEGABYTE = 2**20
 
 
+class FiniteRange(click.FloatRange):
+    """A range of numbers without `nan` and `inf`, which Python's float would take."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number. Fails like any value of a wrong type."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
 def option(name: str, *names: str, **settings: Any) -> Callable[[Command], Command]:
     """A click option with its environment variable, both shown in --help."""
     flag = name.partition("/")[0].removeprefix("--")  # of --this/--that
@@ -29,10 +41,16 @@ def option(name: str, *names: str, **settings: Any) -> Callable[[Command], Comma
 
 def broker_options(command: Command) -> Command:
     """`--broker` and `--broker-password-file`, given to the command as one checked `broker` (or None)."""
+    return _broker_options(command, "Redis of the fleet. [default: a private one, with a local worker]")
 
-    @option(
-        "--broker", metavar="URL", help="Redis of the fleet. [default: a private one, with a local worker]"
-    )
+
+def named_broker_options(command: Command) -> Command:
+    """The same for a command that has no use for a private broker."""
+    return _broker_options(command, "Redis of the fleet; to be named here or by its variable.")
+
+
+def _broker_options(command: Command, help_text: str) -> Command:
+    @option("--broker", metavar="URL", help=help_text)
     @option(
         "--broker-password-file",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -56,9 +74,9 @@ def transport_options(command: Command) -> Command:
         option("--json", "as_json", is_flag=True, help="Print report.json, and nothing else, on stdout."),
         option("--job-ttl", type=click.IntRange(60), default=7 * 86400, metavar="SECONDS",
                help="How long Redis keeps the job when nothing is heard of its producer."),
-        option("--max-in-flight-mb", type=click.FloatRange(0, min_open=True), default=64,
+        option("--max-in-flight-mb", type=FiniteRange(0, min_open=True), default=64,
                help="Images outstanding in Redis at most."),
-        option("--wait", type=click.FloatRange(0), default=60, metavar="SECONDS",
+        option("--wait", type=FiniteRange(0), default=60, metavar="SECONDS",
                help="Patience with an absent worker or broker."),
     ):  # fmt: skip
         command = decorate(command)

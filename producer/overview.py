@@ -40,11 +40,18 @@ class JobRow:
 
 @dataclass(frozen=True)
 class WorkerRow:
-    """A worker that is there, and how many batches wait for its model."""
+    """A worker that is there."""
 
     name: str
     model: str
     device: str
+
+
+@dataclass(frozen=True)
+class QueueRow:
+    """How many batches wait for the workers of a model."""
+
+    model: str
     waiting: int
 
 
@@ -53,6 +60,7 @@ class Overview:
     """All that a broker knows, or one job of it."""
 
     workers: tuple[WorkerRow, ...]
+    queues: tuple[QueueRow, ...]
     jobs: tuple[JobRow, ...]
 
 
@@ -84,16 +92,13 @@ def _look(store: Store, job: str | None) -> Overview:
                 state = "silent"
             images, answered = int(facts.get("images", 0)), int(facts.get("answered", 0))
             rows.append(JobRow(job_id, state, images, answered, facts.get("model", ""), silent))
-    workers = tuple(
-        WorkerRow(
-            info.name,
-            f"{info.model}@{info.fingerprint}",
-            info.device,
-            queue_length(store.client, info.fingerprint),
-        )
-        for info in store.workers()
+    infos = store.workers()
+    models = {info.fingerprint: f"{info.model}@{info.fingerprint}" for info in infos}
+    workers = tuple(WorkerRow(info.name, models[info.fingerprint], info.device) for info in infos)
+    queues = tuple(
+        QueueRow(model, queue_length(store.client, fingerprint)) for fingerprint, model in models.items()
     )
-    return Overview(workers, tuple(rows))
+    return Overview(workers, queues, tuple(rows))
 
 
 def cancel(broker_url: str, job: str) -> None:
@@ -124,9 +129,9 @@ def to_json(overview: Overview) -> str:
 def render(overview: Overview) -> str:
     """The overview for a terminal."""
     lines = ["Workers:"]
-    lines += [
-        f"  {row.name}  {row.model}  {row.device}  {row.waiting} batches waiting" for row in overview.workers
-    ] or ["  none"]
+    lines += [f"  {row.name}  {row.model}  {row.device}" for row in overview.workers] or ["  none"]
+    lines.append("Queues:")
+    lines += [f"  {row.model}  {row.waiting} batches waiting" for row in overview.queues] or ["  none"]
     lines.append("Jobs:")
     lines += [
         f"  {row.job}  {row.state}  {row.answered:,} of {row.images:,} answered  {row.model}"

@@ -84,13 +84,22 @@ def read_results(path: Path) -> Iterator[ResultLine]:
 
 
 class Journal:
-    """Appends to results.jsonl and knows which images are answered (one bit an image)."""
+    """Appends to results.jsonl and knows which images are answered (one bit an image).
+
+    Raises:
+        UsageError: the file cannot be opened for writing, or holds what is no result.
+    """
 
     def __init__(self, path: Path) -> None:
         self._answered = bytearray()
         self.n_answered = 0
         self._path = path
-        self._stream = self._open()
+        try:
+            self._stream = self._open()
+        except OSError as error:
+            raise UsageError(
+                f"{path} cannot be written: {error.strerror}; change its owner or mode"
+            ) from error
 
     def __enter__(self) -> Journal:
         return self

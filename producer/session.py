@@ -153,21 +153,30 @@ class Session:
                         )
 
 
-def report(folder: RunFolder, labels: LabelSource, ignore_case: bool | None = None) -> RunSummary:
+def report(folder: RunFolder, labels: LabelSource) -> RunSummary:
     """Measure the run folder and write both reports into it.
 
     Raises:
         Interrupted: they cannot be written.
     """
-    summary = summarise(folder, labels, ignore_case)
+    summary = summarise(folder, labels)
+    store(folder, summary)
+    return summary
+
+
+def store(folder: RunFolder, summary: RunSummary) -> None:
+    """Write both reports into the run folder.
+
+    Raises:
+        Interrupted: they cannot be written.
+    """
     try:
         write_reports(folder, summary)
     except OSError as error:
         raise Interrupted(
             f"the report cannot be written: {error.strerror}; the answers are safe in {folder.results}: "
-            f"make room and run `producer report {folder.path}`"
+            f"mend that and run `producer report {folder.path}`"
         ) from error
-    return summary
 
 
 def _check_feasible(facts: JobFacts, served: WorkerInfo) -> None:

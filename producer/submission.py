@@ -58,7 +58,7 @@ class Submission:
         self._outstanding: dict[str, Outstanding] = {}
         self._early: dict[int, ResultLine] = {}
         self._last_entry = "0"
-        self._serving = 1
+        self._present: set[str] = set()
         self._last_served = time.monotonic()
         self._next_housekeeping = 0.0
         self._next_renewal = time.monotonic() + terms.job_ttl_s / 10
@@ -84,7 +84,7 @@ class Submission:
             self._patiently(self._pump, None)
         while self._outstanding:
             self._patiently(self._pump, _READ_BLOCK_MS)
-        self._patiently(self._store.finish_job, self._terms.job_id, self._terms.options)
+        self._patiently(self._store.finish_job, self._terms.job_id, self._terms.options, self._facts())
 
     # Before the first sending.
 
@@ -123,7 +123,7 @@ class Submission:
         in_flight = sum(entry.size for entry in self._outstanding.values())
         # Two batches a worker keep it busy; more would only let this job stand longer in others' way.
         return (
-            len(self._outstanding) < 2 + 2 * self._serving
+            len(self._outstanding) < 2 + 2 * max(len(self._present), 1)
             and in_flight + batch.size <= self._terms.max_in_flight_bytes
         )
 
@@ -243,13 +243,16 @@ class Submission:
     def _look_for_workers(self) -> None:
         found = serving(self._store.workers(), self._terms.model)
         self.workers.update({info.name: info for info in found})
+        present = {info.name for info in found}
+        for name in sorted(self._present - present):
+            back = f"{self._terms.visibility_timeout_s:g} s"
+            self._watcher.say(f"worker {name} is gone; a batch that it held comes back after {back}")
+        self._present = present
         now = time.monotonic()
         if found:
-            self._serving, self._last_served = len(found), now
+            self._last_served = now
         elif now - self._last_served > self._terms.wait_s:
-            raise Interrupted(
-                f"no worker has served {self._terms.model} for {self._terms.wait_s:g} s (--wait)"
-            )
+            raise Interrupted(f"no worker has served {self._terms.model} for {self._terms.wait_s:g} s")
         elif self._outstanding:
             self._watcher.say(f"no worker serves {self._terms.model} at the moment; waiting for one")
 

@@ -73,7 +73,8 @@ def _counted(results: Path, by_worker: Counter[str]) -> Iterator[ResultLine]:
         return
     for line in read_results(results):
         if line.worker is not None:
-            by_worker[line.worker] += 1
+            # A worker that gave nothing but errors served the job all the same: it is named, with 0.
+            by_worker[line.worker] += line.error is None and line.text is not None
         yield line
 
 

@@ -30,6 +30,8 @@ _LEAST_SERVER = (6, 2)
 _SERVER_PROGRAMS = ("valkey-server", "redis-server")
 _SERVER_START_S = 10.0
 _PR_SET_PDEATHSIG = 1
+# A Unix socket's path has 104 bytes on macOS, 108 on Linux, with its closing zero.
+_LONGEST_SOCKET = 103
 
 
 class EmbeddedError(Exception):
@@ -81,6 +83,13 @@ class Embedded:
     def __enter__(self) -> Embedded:
         server = _find_server()
         self._folder = tempfile.mkdtemp(prefix="captchafleet-")  # mode 0700
+        if len(os.fsencode(f"{self._folder}/redis.sock")) > _LONGEST_SOCKET:
+            self.stop()
+            raise EmbeddedError(
+                f"the temporary folder {tempfile.gettempdir()} is too long a path for a Unix socket; "
+                "set TMPDIR to a shorter one",
+                refused=True,
+            )
         plan = _Plan(self._folder, str(server), self._worker_arguments, str(self._log.resolve()))
         try:
             self._start(plan)
@@ -230,6 +239,8 @@ def _supervise() -> int:
     # A password that is set for a fleet would be refused by a server that has none.
     env = {name: value for name, value in os.environ.items() if not name.startswith("CAPTCHAFLEET_BROKER")}
     env["CAPTCHAFLEET_BROKER"] = f"redis+socket://{plan.folder}/redis.sock"
+    # What the worker leaves in its temporary folder goes with ours.
+    env["TMPDIR"] = plan.folder
     children = []
     try:
         for command in (_server_command(plan), _worker_command(plan)):

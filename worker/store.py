@@ -152,11 +152,11 @@ class Store:
             self.client.srem(JOBS_KEY, *gone)
         return alive
 
-    def finish_job(self, job_id: str, options: JobOptions) -> None:
-        """Remove all that a finished job needed; that it is done is remembered for a day."""
+    def finish_job(self, job_id: str, options: JobOptions, facts: dict[str, str]) -> None:
+        """Remove all that a finished job needed; its last facts are remembered for a day."""
         keys = [job_key(job_id, part) for part in _JOB_PARTS if part]
         with self.client.pipeline() as pipe:
-            pipe.hset(job_key(job_id), "state", "done")
+            pipe.hset(job_key(job_id), mapping={**dict[Any, Any](facts), "state": "done"})
             pipe.expire(job_key(job_id), _REMEMBER_DONE_S)
             pipe.delete(*keys, job_key(job_id, f"options:{options.digest()}"))
             pipe.execute()

@@ -70,7 +70,7 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class WorkerFacts:
-    """One worker that served the job, and how many of its images got an answer (text or error) from it."""
+    """One worker that served the job, and how many images it answered: with a text, errors not counted."""
 
     name: str
     device: str

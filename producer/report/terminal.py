@@ -21,7 +21,8 @@ _LENGTHS_SHOWN = 8
 _CHARACTERS_SHOWN = 8
 _WRONG_SHOWN = 5
 _MARGIN = 2  # columns, left and right
-_SIDE_BY_SIDE_COLUMNS = 76  # narrower than this, tables stand below each other
+_GAP = 3  # columns between tables that stand side by side
+_WIDE_COLUMNS = 76  # narrower than this, the words about a figure stand below its name
 
 
 def render_terminal(summary: RunSummary, console: Console) -> None:
@@ -42,8 +43,9 @@ class _TerminalReport:
     def __init__(self, summary: RunSummary, console: Console) -> None:
         self._summary = summary
         self._accuracy = summary.accuracy
+        self._console = console
         self._encoding = console.encoding
-        self._wide = console.width >= _SIDE_BY_SIDE_COLUMNS
+        self._wide = console.width >= _WIDE_COLUMNS
 
     def parts(self) -> Iterator[RenderableType]:
         """What is printed, top to bottom; parts without content are left out."""
@@ -107,16 +109,18 @@ class _TerminalReport:
         return self._more(table, len(self._accuracy.confusions) - len(shown))
 
     def _characters(self) -> Table | None:
-        rows = [row for row in self._accuracy.by_character if row.accuracy.right < row.accuracy.n]
+        rows = [row for row in self._accuracy.by_character if row.missed]
         if not rows:
             return None
-        table = self._table("Most missed", ("char", ""), ("in place", "right"), ("of", "right"))
+        headings = (("char", ""), ("missed", "right"), ("of", "right"), ("in place", "right"))
+        table = self._table("Most missed", *headings)
         for row in rows[:_CHARACTERS_SHOWN]:
             share = row.accuracy
             table.add_row(
                 self._text(visible_character(row.character)),
-                self._text(wording.percent(share.value)),
+                self._text(f"{row.missed:,}"),
                 self._text(f"{share.n:,}"),
+                self._text(wording.percent(share.value)),
             )
         return self._more(table, len(rows) - _CHARACTERS_SHOWN)
 
@@ -181,12 +185,23 @@ class _TerminalReport:
         return table
 
     def _beside(self, tables: list[Table]) -> RenderableType:
-        """The tables side by side where the width allows it."""
-        if not self._wide:
-            return Group(*tables)
-        grid = Table.grid(padding=(0, 3, 0, 0), pad_edge=False)
-        grid.add_row(*tables)
-        return grid
+        """The tables side by side, as many in a row as the width holds."""
+        width = self._console.width - 2 * _MARGIN
+        rows: list[list[Table]] = []
+        left = 0
+        for table in tables:
+            needed = self._console.measure(table).maximum
+            if not rows or needed + _GAP > left:
+                rows.append([])
+                left = width + _GAP
+            rows[-1].append(table)
+            left -= needed + _GAP
+        grids = []
+        for row in rows:
+            grid = Table.grid(padding=(0, _GAP, 0, 0), pad_edge=False)
+            grid.add_row(*row)
+            grids.append(Padding(grid, (1 if grids else 0, 0, 0, 0), expand=False))
+        return Group(*grids)
 
     def _text(self, text: str, style: str = "") -> Text:
         """A text that cannot act: no markup, escapes for what is no plain character."""

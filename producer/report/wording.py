@@ -129,7 +129,7 @@ def run_facts(summary: RunSummary) -> tuple[Fact, ...]:
         Fact("Directory", summary.directory),
         Fact("Images", _images(summary)),
         Fact("Speed", _speed(summary)),
-        *_model_facts(summary.model),
+        *_model_facts(summary.model, summary.options.decoder),
         Fact("Workers", _workers(summary.workers)),
         Fact("Decoding", _decoding(summary)),
         Fact("Labels", _labels(summary)),
@@ -163,7 +163,7 @@ def _speed(summary: RunSummary) -> str:
     return f"{rate(summary.images_per_second)} ({took}{more})"
 
 
-def _model_facts(model: ModelFacts) -> list[Fact]:
+def _model_facts(model: ModelFacts, decoder: str) -> list[Fact]:
     details = []
     if model.width is not None and model.height is not None:
         details.append(f"{model.width} x {model.height} px")
@@ -175,9 +175,20 @@ def _model_facts(model: ModelFacts) -> list[Fact]:
     facts = [Fact("Model", ", ".join([name, *details]))]
     if model.charset is not None:
         facts.append(Fact("Model reads", f"{count(len(model.charset), 'character')}: {model.charset}"))
-    if model.accuracy:
-        facts.append(Fact("Model's card", "; ".join(_card(row) for row in model.accuracy)))
+    if (row := _promised(model.accuracy, decoder)) is not None:
+        facts.append(Fact("Model's card", _card(row)))
     return facts
+
+
+def _promised(rows: tuple[CardAccuracy, ...], decoder: str) -> CardAccuracy | None:
+    """The one figure of a card to hold a job against: test images first, then the job's own decoder.
+
+    What a card says of other parts (the training images, say) promises nothing about new images.
+    """
+    for part in ("test", "validation"):
+        if found := [row for row in rows if row.part == part]:
+            return next((row for row in found if row.decoder == decoder), found[0])
+    return None
 
 
 def _card(row: CardAccuracy) -> str:
@@ -192,7 +203,8 @@ def _workers(workers: tuple[WorkerFacts, ...]) -> str:
     if not workers:
         return "none"
     named = [
-        f"{worker.name} ({worker.device}): {worker.answered:,}" for worker in workers[:MAX_WORKERS_NAMED]
+        f"{worker.name} ({worker.device}): {worker.answered:,} answered"
+        for worker in workers[:MAX_WORKERS_NAMED]
     ]
     if more := len(workers) - len(named):
         named.append(f"and {more} more")
