@@ -39,7 +39,12 @@ _KINDS: dict[str, EditKind] = {"replace": "replaced", "insert": "inserted", "del
 
 
 def measure(
-    lines: Iterable[ResultLine], labels: LabelSource, *, ignore_case: bool = False, charset: str | None = None
+    lines: Iterable[ResultLine],
+    labels: LabelSource,
+    *,
+    ignore_case: bool = False,
+    charset: str | None = None,
+    allowed: str | None = None,
 ) -> AccuracyReport:
     """Compare the answers of a job with its labels.
 
@@ -48,8 +53,9 @@ def measure(
         labels: what the images should read.
         ignore_case: compare casefolded texts; without it, matching is exact, code point by code point.
         charset: the characters the model can answer; None where that is unknown.
+        allowed: those of them that the job allowed (`--charset`); None allowed all.
     """
-    tally = _Tally(ignore_case, charset)
+    tally = _Tally(ignore_case, charset, allowed)
     for line in lines:
         tally.add(line, labels.label_of(line.file))
     return tally.report(labels)
@@ -58,10 +64,12 @@ def measure(
 class _Tally:
     """The sums of one pass."""
 
-    def __init__(self, ignore_case: bool, charset: str | None) -> None:
+    def __init__(self, ignore_case: bool, charset: str | None, allowed: str | None) -> None:
         self._ignore_case = ignore_case
         self._charset = None if charset is None else frozenset(self._fold(charset))
-        self.images = self.answered = self.outside = self.edits = 0
+        self._allowed = self._charset if allowed is None else frozenset(self._fold(allowed))
+        self.images = self.answered = self.edits = 0
+        self.outside, self.beyond_model, self.left_out = 0, 0, 0  # labels that could not be answered
         self.labelled, self.labelled_answered, self.right = 0, 0, 0
         self.errors: Counter[str] = Counter()
         self.outside_characters: Counter[str] = Counter()
@@ -91,9 +99,7 @@ class _Tally:
         self.labelled += 1
         self.lengths[len(folded)] += 1
         self.characters.update(folded)
-        if self._charset is not None and (outside := set(folded) - self._charset):
-            self.outside += 1
-            self.outside_characters.update(outside)
+        self._count_outside(set(folded))
         if text is None:
             self.edits += len(folded)
             return
@@ -110,6 +116,17 @@ class _Tally:
         else:
             self._add_wrong(line, label, text)
             self._add_edits(folded, answer)
+
+    def _count_outside(self, characters: set[str]) -> None:
+        """Count a label that the model, or the job's own `--charset`, made impossible to answer."""
+        if self._charset is None or self._allowed is None:
+            return
+        beyond_model = characters - self._charset
+        left_out = characters & self._charset - self._allowed
+        self.beyond_model += bool(beyond_model)
+        self.left_out += bool(left_out)
+        self.outside += bool(beyond_model or left_out)
+        self.outside_characters.update(beyond_model | left_out)
 
     def _add_edits(self, label: str, answer: str) -> None:
         edits = Levenshtein.editops(label, answer)
@@ -166,9 +183,7 @@ class _Tally:
     def _character_rows(self) -> tuple[CharacterRow, ...]:
         rows = [CharacterRow(c, Share(self.characters_right[c], n)) for c, n in self.characters.items()]
         # By misses, not by share: a character seen once and missed once says little.
-        return tuple(
-            sorted(rows, key=lambda r: (-r.missed, r.accuracy.value, r.character))
-        )
+        return tuple(sorted(rows, key=lambda r: (-r.missed, r.accuracy.value, r.character)))
 
     def _confusion_rows(self) -> tuple[Confusion, ...]:
         return tuple(
@@ -179,14 +194,21 @@ class _Tally:
     def _notes(self, labels: LabelSource) -> Iterable[str]:
         if self.images and (note := labels.note(self.images, self.labelled)) is not None:
             yield note
-        if self.outside:
-            verb = "uses" if self.outside == 1 else "use"
-            note = f"{self.outside} of {self.labelled} labels {verb} characters that this model cannot answer"
-            advice = "; if the file names are no labels, use --labels none"
-            yield note + (advice if isinstance(labels, StemLabels) else "")
+        # File names are taken for labels unasked, so they may be none; a CSV was written to be labels.
+        doubt = isinstance(labels, StemLabels)
+        unless = "if the file names are no labels, use --labels none; if they are, " if doubt else ""
+        if self.beyond_model:
+            why = "that this model cannot answer"
+            advice = "train a model on such images (model-zoo train)"
+            yield f"{self._labels_using(self.beyond_model)} {why}; {unless}{advice}"
+        if self.left_out:
+            yield f"{self._labels_using(self.left_out)} that --charset leaves out; {unless}widen it"
         if 0 < self.labelled < FEW_LABELS:
             noun = "label" if self.labelled == 1 else "labels"
             yield f"exact match rests on {self.labelled} {noun}: trust its interval, not the figure alone"
+
+    def _labels_using(self, number: int) -> str:
+        return f"{number} of {self.labelled} labels {'uses' if number == 1 else 'use'} characters"
 
 
 def _finite(probability: float | None) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -265,9 +266,8 @@ def _session(options: dict[str, Any]) -> Iterator[tuple[Transport, Any, Any]]:
 def _say_how_to_go_on(why: str, run_dir: Path | None) -> None:
     click.echo(visible(why), err=True)
     if run_dir is not None:
-        click.echo(
-            f"What was answered is kept. Go on with: producer resume {visible(str(run_dir))}", err=True
-        )
+        folder = shlex.quote(visible(str(run_dir)))
+        click.echo(f"What was answered is kept. Go on with: producer resume {folder}", err=True)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from worker.contract import Candidate
 
 MAX_WRONG_KEPT = 1000  # wrong answers kept for the reader, most confident first; all are counted
 MAX_CONFUSIONS_KEPT = 100
-MAX_OUTSIDE_KEPT = 20  # examples of characters that the model cannot answer
+MAX_OUTSIDE_KEPT = 20  # examples of characters that could not be answered
 
 EditKind = Literal["replaced", "inserted", "deleted"]
 
@@ -112,7 +112,8 @@ class AccuracyReport:
         confusions_total: all edits of answered images.
         wrong: the most confident wrong answers, at most `MAX_WRONG_KEPT`.
         wrong_total: all wrong answers (errors are not among them).
-        outside_charset: labels with a character the model cannot answer; None where its charset is unknown.
+        outside_charset: labels with a character that the model lacks or the job did not allow; None where the
+            model's charset is unknown.
         outside_characters: the most frequent of these characters.
         mean_probability_right: of the right answers; None without any.
         mean_probability_wrong: of the wrong answers; None without any.

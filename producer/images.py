@@ -177,7 +177,7 @@ def read_image_file(root: str, file: str, max_bytes: int) -> bytes | AnswerError
         # Looked at again: since the scan the file may have become a link, or a pipe that would block.
         if not _is_inside(root, path):
             return _outside(path)
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
+        with open(path, "rb", opener=_open_without_waiting) as stream:
             if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
                 return AnswerError("not_an_image", "the file is no regular file any more")
             data = stream.read(max_bytes + 1)
@@ -190,6 +190,10 @@ def read_image_file(root: str, file: str, max_bytes: int) -> bytes | AnswerError
     if len(data) > max_bytes:
         return AnswerError("too_many_bytes", f"the file has more than {max_bytes:,} bytes, the limit")
     return data
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def forget_folders() -> None:

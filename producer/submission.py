@@ -57,6 +57,7 @@ class Submission:
         self._watcher = watcher
         self._outstanding: dict[str, Outstanding] = {}
         self._early: dict[int, ResultLine] = {}
+        self._drained = False
         self._last_entry = "0"
         self._present: set[str] = set()
         self._last_served = time.monotonic()
@@ -71,6 +72,7 @@ class Submission:
         """
         self._patiently(self._open)
         self._patiently(self._drain)
+        self._drained = True
         for batch in batches:
             pending = self._journal_early(batch)
             if not pending:
@@ -169,6 +171,9 @@ class Submission:
             # A second run of a batch that is answered or split; its images have, or will get, their answers.
             return
         if result.status == "missing":
+            self._watcher.say(
+                f"the bytes of batch {result.batch_id} were gone from Redis; sending them again"
+            )
             self._send_again(entry)
         elif result.status == "split":
             self._watcher.say(f"batch {result.batch_id} ended several workers; it is cut in two")
@@ -290,8 +295,9 @@ class Submission:
                     raise Interrupted(f"the broker is lost: {error}") from error
                 self._watcher.say(f"the broker does not answer ({error}); trying again")
                 # A full Redis takes no batch, but gives answers, and taking them makes room.
-                with suppress(RedisError, OperationalError):
-                    self._pump(None)
+                if self._drained:
+                    with suppress(RedisError, OperationalError):
+                        self._pump(None)
                 time.sleep(0.5)
             else:
                 if away_since is not None:

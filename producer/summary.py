@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from model_zoo.constraints import parse_charset
+from model_zoo.errors import ConstraintError
 from producer.accuracy import measure
 from producer.errors import UsageError
 from producer.labels import LabelSource
@@ -29,7 +31,7 @@ def summarise(folder: RunFolder, labels: LabelSource, ignore_case: bool | None =
         ignore_case: None as the job was submitted.
 
     Raises:
-        UsageError: no job there, or one of which nothing was sent.
+        UsageError: no job there, one of which nothing was sent, or one with a charset that is none.
     """
     facts = read_facts(folder.manifest)
     if facts.images is None:
@@ -40,7 +42,11 @@ def summarise(folder: RunFolder, labels: LabelSource, ignore_case: bool | None =
     model = _model(facts)
     by_worker: Counter[str] = Counter()
     accuracy = measure(
-        _counted(folder.results, by_worker), labels, ignore_case=ignore_case, charset=model.charset
+        _counted(folder.results, by_worker),
+        labels,
+        ignore_case=ignore_case,
+        charset=model.charset,
+        allowed=_allowed(facts, model),
     )
     return RunSummary(
         accuracy=accuracy,
@@ -82,6 +88,18 @@ def _model(facts: JobFacts) -> ModelFacts:
     if facts.model is None:
         return ModelFacts(facts.request.model or "none yet", "")
     return ModelFacts.from_card(facts.model["name"], facts.model["fingerprint"], facts.model["card"])
+
+
+def _allowed(facts: JobFacts, model: ModelFacts) -> str | None:
+    """The model's characters that `--charset` let it answer; None without either of them."""
+    asked = facts.request.options.charset
+    if asked is None or model.charset is None:
+        return None
+    try:
+        allowed = parse_charset(asked)
+    except ConstraintError as error:  # `submit` took no such charset: the manifest was changed since
+        raise UsageError(f"the manifest of job {facts.request.job} cannot be used: {error}") from error
+    return "".join(char for char in model.charset if char in allowed)
 
 
 def _workers(facts: JobFacts, by_worker: Counter[str]) -> tuple[WorkerFacts, ...]:

@@ -69,7 +69,9 @@ STANDARD_ONLY = {
 
 # STYLE: past 300 lines a file is two. One line a file here, with the reason.
 MAX_LINES = 300
-LONGER_FILES: dict[str, str] = {}
+LONGER_FILES: dict[str, str] = {
+    "worker/contract.py": "the wire stands in one place",
+}
 
 
 @dataclass(frozen=True)

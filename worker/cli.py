@@ -186,7 +186,7 @@ def _wait_for(children: dict[str, subprocess.Popen[bytes]]) -> int:
 def _command(device: str, loglevel: str) -> list[str]:
     name = f"{device.replace(':', '')}-{os.getpid()}@{socket.gethostname()}"
     return [
-        *(sys.executable, "-m", "celery", "-A", "worker.celery_app", "worker"),
+        *(sys.executable, "-P", "-m", "worker.node", "-A", "worker.celery_app", "worker"),
         *("-n", name, "--loglevel", loglevel, "--without-gossip", "--without-mingle"),
     ]
 

@@ -286,6 +286,9 @@ def decode_result(text: str | bytes) -> BatchResult:
         result = BatchResult(answers=answers, **data)
     except (TypeError, KeyError) as error:
         raise ContractError(f"the batch's result does not fit: {error}") from error
+    texts = (result.batch_id, result.worker, result.status, result.reason)
+    if not all(isinstance(text, str) for text in texts) or type(result.attempt) is not int:
+        raise ContractError(f"the batch's result does not fit: {data!r:.200}")
     return result
 
 

@@ -71,6 +71,8 @@ class Embedded:
     def __init__(self, worker_arguments: list[str], log: Path) -> None:
         self._worker_arguments = worker_arguments
         self._log = log
+        # What an earlier session of the same job left in the log is not this one's.
+        self._log_start = 0
         self._supervisor: subprocess.Popen[bytes] | None = None
         # Under the system's temporary folder: a Unix socket's path must stay under about 100 bytes.
         self._folder = ""
@@ -110,7 +112,7 @@ class Embedded:
             patience_s: how long to wait for that end, where its signs are there already.
         """
         if self._supervisor is not None and _ended(self._supervisor, patience_s):
-            said, refused = last_words(self._log)
+            said, refused = last_words(self._log, self._log_start)
             if refused:
                 raise EmbeddedError(said, refused)
             raise EmbeddedError(f"the local worker ended: {said}; its log is {self._log}")
@@ -128,9 +130,10 @@ class Embedded:
 
     def _start(self, plan: _Plan) -> None:
         with self._log.open("ab") as log:
+            self._log_start = log.tell()
             # A session of its own: Ctrl-C in the user's terminal is the producer's to handle, not theirs.
             self._supervisor = subprocess.Popen(
-                [sys.executable, "-m", "worker.embedded"],
+                [sys.executable, "-P", "-m", "worker.embedded"],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -146,7 +149,9 @@ class Embedded:
         while not _answers(plan.folder):
             self.check()
             if time.monotonic() > deadline:
-                raise EmbeddedError(f"the private server did not start in 10 s: {last_words(self._log)[0]}")
+                raise EmbeddedError(
+                    f"the private server did not start in 10 s: {last_words(self._log, self._log_start)[0]}"
+                )
             time.sleep(0.02)
 
 
@@ -156,10 +161,15 @@ def _ended(process: subprocess.Popen[bytes], patience_s: float) -> bool:
     return process.poll() is not None
 
 
-def last_words(log: Path) -> tuple[str, bool]:
-    """The last line of a log that says something, and whether it is an error that our own command reports."""
+def last_words(log: Path, start: int = 0) -> tuple[str, bool]:
+    """The last line of a log that says something, and whether it is an error that our own command reports.
+
+    Args:
+        log: the file.
+        start: its bytes before this are not looked at.
+    """
     with log.open("rb") as stream:
-        stream.seek(max(0, log.stat().st_size - 4096))
+        stream.seek(max(start, log.stat().st_size - 4096))
         lines = [line.strip() for line in stream.read().decode(errors="replace").splitlines()]
     errors = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
     said = errors or [line for line in lines if line]
@@ -224,7 +234,7 @@ def _server_command(plan: _Plan) -> list[str]:
 
 
 def _worker_command(plan: _Plan) -> list[str]:
-    return [sys.executable, "-m", "worker.cli", "start", *plan.worker_arguments]
+    return [sys.executable, "-P", "-m", "worker.cli", "start", *plan.worker_arguments]
 
 
 def _supervise() -> int:

@@ -23,9 +23,13 @@ if TYPE_CHECKING:
     from model_zoo.solver import Prediction, Solver
     from worker.settings import Settings
 
-__all__ = ["ConstraintError", "ZooError", "card_facts", "load", "served_card", "solve_batch"]
+__all__ = ["ConstraintError", "DeviceLost", "ZooError", "card_facts", "load", "served_card", "solve_batch"]
 
 log = logging.getLogger(__name__)
+
+
+class DeviceLost(Exception):  # noqa: N818 - names say what happened
+    """After an error CUDA refuses all that follows in the same process; only a new process helps."""
 
 
 def served_card(settings: Settings) -> ModelCard:
@@ -50,14 +54,13 @@ def load(settings: Settings) -> Solver:
     Raises:
         ZooError: a model or a device that is not there.
     """
-    import numpy as np
     import torch
 
     from model_zoo.solver import load_solver
 
     solver = load_solver(settings.model or DEFAULT_MODEL, settings.device, settings.precision)
     solver.use_threads(torch.get_num_threads())
-    solver.solve([np.zeros((solver.card.height, solver.card.width), dtype=np.uint8)])
+    _solve_blank(solver)
     return solver
 
 
@@ -68,6 +71,7 @@ def solve_batch(
 
     Raises:
         ConstraintError: options that the model cannot satisfy; producers check them before they send.
+        DeviceLost: the device answers nothing any more, so that no image is to blame.
     """
     started = time.monotonic()
     try:
@@ -77,9 +81,25 @@ def solve_batch(
     except Exception:
         # Whatever it is, one image among hundreds may be the cause: find it by taking each alone.
         log.exception("batch %s failed as a whole; its images are now read one by one", batch.id)
+        _check_device(solver)
         answers = tuple(_solve_alone(item, options, solver) for item in batch.items)
     log.info("batch %s: %d images in %.3f s", batch.id, len(answers), time.monotonic() - started)
     return answers
+
+
+def _check_device(solver: Solver) -> None:
+    if solver.device.type == "cpu":
+        return
+    try:
+        _solve_blank(solver)
+    except RuntimeError as error:
+        raise DeviceLost(f"device {solver.device} answers nothing any more: {error}") from error
+
+
+def _solve_blank(solver: Solver) -> None:
+    import numpy as np
+
+    solver.solve([np.zeros((solver.card.height, solver.card.width), dtype=np.uint8)])
 
 
 def _solve(

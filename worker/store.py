@@ -41,7 +41,7 @@ _JOB_PARTS = ("", "results", "starts")
 # because a script that has written something is not stopped by a full Redis: solving is what empties it.
 _BEGIN = """
 if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return {-1, false, false} end
-local ttl = redis.call('TTL', KEYS[1])
+local ttl = math.max(redis.call('TTL', KEYS[1]), 60)
 redis.call('EXPIRE', KEYS[1], ttl)
 local options = redis.call('GET', KEYS[2])
 local blob = redis.call('GET', KEYS[3])
@@ -65,7 +65,7 @@ if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return -1 end
 if first == 0 then return 0 end
 redis.call('HDEL', KEYS[2], ARGV[1])
 redis.call('XADD', KEYS[3], '*', 'result', ARGV[2])
-redis.call('PEXPIRE', KEYS[3], redis.call('PTTL', KEYS[1]))
+redis.call('EXPIRE', KEYS[3], math.max(redis.call('TTL', KEYS[1]), 60))
 return 1
 """
 
@@ -74,7 +74,7 @@ return 1
 _REPORT_MISSING = """
 if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 0 end
 redis.call('XADD', KEYS[2], '*', 'result', ARGV[1])
-redis.call('PEXPIRE', KEYS[2], redis.call('PTTL', KEYS[1]))
+redis.call('EXPIRE', KEYS[2], math.max(redis.call('TTL', KEYS[1]), 60))
 return 1
 """
 

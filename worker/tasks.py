@@ -45,7 +45,15 @@ from worker.contract import (
 )
 from worker.presence import Presence
 from worker.settings import Settings, SettingsError
-from worker.solving import ConstraintError, ZooError, card_facts, load, served_card, solve_batch
+from worker.solving import (
+    ConstraintError,
+    DeviceLost,
+    ZooError,
+    card_facts,
+    load,
+    served_card,
+    solve_batch,
+)
 from worker.store import StartedBatch, Store, connect
 
 if TYPE_CHECKING:
@@ -124,7 +132,7 @@ def load_model(**_: object) -> None:
 
 
 def _end_with(error: Exception) -> None:
-    print(f"Error: {error or type(error).__name__}", file=sys.stderr, flush=True)
+    print(f"Error: {str(error) or type(error).__name__}", file=sys.stderr, flush=True)
 
 
 def _announce(info: WorkerInfo) -> None:
@@ -161,6 +169,14 @@ def solve(**arguments: object) -> None:
         if started is not None:
             with suppress(RedisError):  # what cannot be counted back costs one of three starts
                 _Child.store.unbegin(task)
+        raise Reject(str(error), requeue=True) from error
+    except DeviceLost as error:
+        # The next child starts with a device that works; the message goes back because this one is gone.
+        log.error("%s", error)
+        os._exit(1)
+    except Exception as error:
+        # A bug of ours; acknowledged, it would cost a visibility timeout. The count of starts bounds this.
+        log.exception("batch %s failed and goes back on the queue", task.batch_id)
         raise Reject(str(error), requeue=True) from error
 
 

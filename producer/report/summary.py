@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from model_zoo.constraints import parse_charset
+from model_zoo.visible import visible_character
 from producer.figures import AccuracyReport
 from worker.contract import JobOptions
+
+MAX_LACKING_NAMED = 20  # characters in one sentence
 
 
 @dataclass(frozen=True)
@@ -164,8 +168,23 @@ class RunSummary:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """The caller's sentences, then those of the measurement."""
-        return (*self.note, *self.accuracy.notes)
+        """The caller's sentences, then what the options could not have, then those of the measurement."""
+        lacking = _lacking(self.options.charset, self.model.charset)
+        return (*self.note, *([lacking] if lacking else []), *self.accuracy.notes)
+
+
+def _lacking(asked: str | None, charset: str | None) -> str | None:
+    """A sentence about the characters of `--charset` that the model's charset has not; None without any."""
+    if asked is None or charset is None:
+        return None
+    lacking = [visible_character(char) for char in parse_charset(asked) if char not in charset]
+    if not lacking:
+        return None
+    named = lacking[:MAX_LACKING_NAMED]
+    if more := len(lacking) - len(named):
+        named.append(f"{more} more")
+    listed = " and ".join(filter(None, (", ".join(named[:-1]), named[-1])))
+    return f"--charset allows {listed}, which this model cannot answer"
 
 
 def _card_accuracy(row: object) -> CardAccuracy | None:

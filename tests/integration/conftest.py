@@ -5,10 +5,13 @@ A worker takes seconds to start, so tests that only need one share it.
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from jobs import IMAGES
 from processes import Fleet, redis_process, write_captchas
 
 
@@ -48,4 +51,22 @@ def captchas(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of 40 captchas, for reading only."""
     folder = tmp_path_factory.mktemp("captchas")
     write_captchas(folder, 40)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pool_of_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that every test's own images are links to."""
+    folder = tmp_path_factory.mktemp("pool") / "images"
+    for name in write_captchas(folder, IMAGES // 4):
+        for number in range(1, 4):
+            os.link(folder / name, folder / name.replace(".png", f"_{number}.png"))
+    return folder
+
+
+@pytest.fixture
+def images(pool_of_images: Path, tmp_path: Path) -> Path:
+    """A folder of IMAGES captchas of this test's own."""
+    folder = tmp_path / "images"
+    shutil.copytree(pool_of_images, folder, copy_function=os.link)
     return folder
