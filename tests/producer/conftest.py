@@ -89,10 +89,10 @@ class Fleet:
             self.facts.update(facts)
         return self.facts is not None
 
-    def finish_job(self, job_id: str, options: JobOptions) -> None:
+    def finish_job(self, job_id: str, options: JobOptions, facts: dict[str, str]) -> None:
         self._reach()
         assert self.facts is not None
-        self.facts["state"] = "done"
+        self.facts.update(facts, state="done")
         self.stream.clear()
 
     def put_batch(self, batch: Batch, ttl_s: int) -> None:

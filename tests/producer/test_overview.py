@@ -10,7 +10,7 @@ import pytest
 
 from producer import overview
 from producer.errors import UsageError
-from producer.overview import JobRow, Overview, WorkerRow, cancel, look, render, to_json
+from producer.overview import JobRow, Overview, QueueRow, WorkerRow, cancel, look, render, to_json
 from worker.contract import WorkerInfo
 
 NOW = 1_000_000
@@ -54,8 +54,9 @@ def broker(monkeypatch: pytest.MonkeyPatch, **jobs: dict[str, str]) -> FakeStore
     return store
 
 
-WORKER = WorkerRow("cpu-1@here", f"crnn@{FINGERPRINT}", "cpu", 3)
 MODEL = f"crnn@{FINGERPRINT}"
+WORKER = WorkerRow("cpu-1@here", MODEL, "cpu")
+QUEUE = QueueRow(MODEL, 3)
 STATES: list[tuple[dict[str, str], JobRow, str]] = [
     ({}, JobRow("job", "running", 5000, 1234, MODEL, 2), "its producer speaks"),
     ({"updated": str(NOW - 30)}, JobRow("job", "running", 5000, 1234, MODEL, 30), "just about"),
@@ -80,7 +81,7 @@ def test_a_job_is_in_a_state(
 ) -> None:
     broker(monkeypatch, job={**RUNNING, **facts})
 
-    assert look("redis://host") == Overview((WORKER,), (row,))
+    assert look("redis://host") == Overview((WORKER,), (QUEUE,), (row,))
 
 
 def test_one_job_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,9 +129,11 @@ def test_an_overview_in_words() -> None:
         JobRow("20260402-1", "silent", 10, 0, MODEL, 45),
     )
 
-    assert render(Overview((WORKER,), rows)) == (
+    assert render(Overview((WORKER,), (QUEUE,), rows)) == (
         "Workers:\n"
-        "  cpu-1@here  crnn@0123456789abcdef  cpu  3 batches waiting\n"
+        "  cpu-1@here  crnn@0123456789abcdef  cpu\n"
+        "Queues:\n"
+        "  crnn@0123456789abcdef  3 batches waiting\n"
         "Jobs:\n"
         "  20260401-1  running  1,234 of 5,000 answered  crnn@0123456789abcdef\n"
         "  20260402-1  silent  0 of 10 answered  crnn@0123456789abcdef  (its producer is silent for 45 s)"
@@ -138,14 +141,15 @@ def test_an_overview_in_words() -> None:
 
 
 def test_an_empty_overview_in_words() -> None:
-    assert render(Overview((), ())) == "Workers:\n  none\nJobs:\n  none"
+    assert render(Overview((), (), ())) == "Workers:\n  none\nQueues:\n  none\nJobs:\n  none"
 
 
 def test_an_overview_as_json() -> None:
     row = JobRow("job", "running", 5000, 1234, MODEL, 2)
 
-    assert json.loads(to_json(Overview((WORKER,), (row,)))) == {
-        "workers": [{"name": "cpu-1@here", "model": MODEL, "device": "cpu", "waiting": 3}],
+    assert json.loads(to_json(Overview((WORKER,), (QUEUE,), (row,)))) == {
+        "workers": [{"name": "cpu-1@here", "model": MODEL, "device": "cpu"}],
+        "queues": [{"model": MODEL, "waiting": 3}],
         "jobs": [
             {
                 "job": "job",

@@ -163,13 +163,16 @@ def test_status_shows_a_broker_in_words_and_as_json(monkeypatch: pytest.MonkeyPa
 
     def look(url: str, job_id: str | None) -> overview.Overview:
         asked.append((url, job_id))
-        return overview.Overview((), ())
+        return overview.Overview((), (), ())
 
     monkeypatch.setattr(overview, "look", look)
 
-    assert run("status", "--broker", "redis://host").stdout == "Workers:\n  none\nJobs:\n  none\n"
+    assert (
+        run("status", "--broker", "redis://host").stdout
+        == "Workers:\n  none\nQueues:\n  none\nJobs:\n  none\n"
+    )
     words = run("status", "the-job", "--json", CAPTCHAFLEET_BROKER="redis://host").stdout
-    assert json.loads(words) == {"workers": [], "jobs": []}
+    assert json.loads(words) == {"workers": [], "queues": [], "jobs": []}
     assert asked == [("redis://host", None), ("redis://host", "the-job")]
 
 

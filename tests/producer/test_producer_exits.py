@@ -21,6 +21,8 @@ from producer.results import ResultLine
 from worker.contract import AnswerError, JobOptions
 from worker.settings import SettingsError
 
+GO_ON = "What was answered is kept. Go on with: producer resume runs/the-job\n"
+
 pytestmark = pytest.mark.usefixtures("untouched")
 
 ANSWERED = ResultLine(0, "2b827.png", "2b827", 0.9)
@@ -52,19 +54,19 @@ ENDS: list[tuple[BaseException, int, str, str]] = [
     (
         BrokerUnreachable("nobody is there"),
         3,
-        "Go on with: producer resume runs/the-job\nError: nobody is there\n",
+        "Error: nobody is there\n" + GO_ON,
         "nobody serves the model",
     ),
     (
         Interrupted("the job was cancelled"),
         4,
-        "Go on with: producer resume runs/the-job\nError: the job was cancelled\n",
+        "Error: the job was cancelled\n" + GO_ON,
         "stopped before the end",
     ),
     (
         KeyboardInterrupt(),
         130,
-        "Go on with: producer resume runs/the-job\nStopped by Ctrl-C.\n",
+        "Stopped by Ctrl-C.\n" + GO_ON,
         "Ctrl-C",
     ),
 ]
@@ -106,7 +108,7 @@ def test_a_signal_to_stop_leaves_a_job_that_can_be_resumed(
     result = run("submit", "imgs")
 
     assert result.exit_code == 4
-    assert result.stderr == (f"Go on with: producer resume runs/the-job\nError: stopped by {number.name}\n")
+    assert result.stderr == f"Error: stopped by {number.name}\n{GO_ON}"
 
 
 def test_under_nohup_the_end_of_a_terminal_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

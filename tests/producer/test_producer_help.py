@@ -79,12 +79,21 @@ def test_every_option_has_help_and_its_variable(name: str) -> None:
             assert f"env var: {variable}" in shown
 
 
-@pytest.mark.parametrize("name", ["", *COMMANDS])
+@pytest.mark.parametrize("name", ["", "submit", "resume", "report"])
 def test_help_shows_the_exit_codes(name: str) -> None:
     shown = help_of(*([name] if name else []))
 
     for code, meaning in MEANINGS.items():
         assert f" {code} {meaning}" in shown
+
+
+@pytest.mark.parametrize("name", ["status", "cancel"])
+def test_a_command_that_only_asks_has_exit_codes_of_its_own(name: str) -> None:
+    shown = help_of(name)
+
+    for code, meaning in {0: "done", 2: "usage", 3: "broker unreachable"}.items():
+        assert f" {code} {meaning}" in shown
+    assert "resumable" not in shown
 
 
 def test_the_exit_codes_are_these_and_no_others() -> None:

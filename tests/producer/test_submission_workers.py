@@ -23,7 +23,7 @@ def test_without_any_worker_the_job_waits_then_stops(job: Job) -> None:
     with pytest.raises(Interrupted) as caught:
         job.run(job.batches(2))
 
-    assert str(caught.value) == "no worker has served crnn@0123456789abcdef for 60 s (--wait)"
+    assert str(caught.value) == "no worker has served crnn@0123456789abcdef for 60 s"
     assert set(job.said) == {"no worker serves crnn@0123456789abcdef at the moment; waiting for one"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,15 @@ from model_zoo.preprocess import ImageLimits
 from worker import solving
 from worker.contract import Answer, AnswerError, Batch, Candidate, ImageItem, JobOptions
 from worker.settings import Settings
-from worker.solving import ConstraintError, ZooError, card_facts, load, served_card, solve_batch
+from worker.solving import (
+    ConstraintError,
+    DeviceLost,
+    ZooError,
+    card_facts,
+    load,
+    served_card,
+    solve_batch,
+)
 
 
 @dataclass
@@ -24,6 +33,7 @@ class FakeSolver:
     """Reads b"cat" as "cat"; b"!..." raises, and so does a whole micro-batch with one of those in it."""
 
     trouble: type[Exception] = RuntimeError
+    device = SimpleNamespace(type="cpu")
     calls: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
 
     def solve(
@@ -198,3 +208,15 @@ def test_a_loaded_model_has_read_one_blank_image(monkeypatch: pytest.MonkeyPatch
     assert [(image.shape, image.dtype) for image in warm] == [
         ((solver.card.height, solver.card.width), np.uint8)
     ]
+
+
+def test_a_device_that_answers_nothing_any_more_blames_no_image() -> None:
+    class Lost(FakeSolver):
+        card = served_card(Settings())
+        device = SimpleNamespace(type="cuda")
+
+        def solve(self, images: Sequence[Any], *_: Any, **__: Any) -> list[zoo.Prediction]:
+            raise RuntimeError("CUDA error: an illegal memory access")
+
+    with pytest.raises(DeviceLost, match="answers nothing any more: CUDA error: an illegal memory access"):
+        solve_batch(batch_of(b"cat", b"dog"), JobOptions(), Lost(), None)  # type: ignore[arg-type]

@@ -151,7 +151,7 @@ def test_a_job_that_is_over_takes_no_answers_and_keeps_no_bytes(
 ) -> None:
     send(store)
     if over == "finished":
-        store.finish_job(JOB, OPTIONS)
+        store.finish_job(JOB, OPTIONS, {})
     elif over == "cancelled":
         store.cancel_job(JOB)
         store.put_batch(BATCH, 600)

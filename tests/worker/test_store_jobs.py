@@ -80,7 +80,7 @@ def test_a_job_that_is_over_or_unknown_is_over_to_its_workers(store: Store) -> N
     store.open_job(JOB, OPTIONS, FACTS, 600)
     assert not store.begin(TASK).over, "resumed"
 
-    store.finish_job(JOB, OPTIONS)
+    store.finish_job(JOB, OPTIONS, {"answered": "9"})
     assert store.begin(TASK).over, "done"
 
 
@@ -104,9 +104,9 @@ def test_a_finished_job_leaves_its_name_for_a_day(store: Store, client: redis.Re
     store.begin(TASK)
     store.commit(JOB, RESULT)
 
-    store.finish_job(JOB, OPTIONS)
+    store.finish_job(JOB, OPTIONS, {"answered": "9"})
 
-    assert store.job(JOB) == {**FACTS, "state": "done"}
+    assert store.job(JOB) == {**FACTS, "answered": "9", "state": "done"}
     assert sorted(client.keys("*")) == sorted([job_key(JOB).encode(), JOBS_KEY.encode()])
     assert 86_000 < client.ttl(job_key(JOB)) <= 86_400
 

@@ -73,7 +73,7 @@ def test_the_command_becomes_a_celery_worker_of_its_device(broker: list[str], st
     assert result.exit_code == 0, result.output
     ((command, env),) = started
     assert broker == ["redis://host:6380/2"]
-    assert command[1:6] == ["-m", "celery", "-A", "worker.celery_app", "worker"]
+    assert command[1:7] == ["-P", "-m", "worker.node", "-A", "worker.celery_app", "worker"]
     assert command[command.index("-n") + 1] == f"cpu-{os.getpid()}@{socket.gethostname()}"
     assert command[command.index("--loglevel") + 1] == "info"
     assert {name: value for name, value in env.items() if name.startswith("CAPTCHAFLEET_")} == {
