@@ -92,9 +92,9 @@ REFUSED: list[tuple[str, Callable[[], Any], str, str]] = [
     ),
     (
         "a large file",
-        lambda: bytes(10_000_001),
+        lambda: bytes(10_485_761),
         "too_many_bytes",
-        "the file has 10,000,001 bytes or more, the limit is 10,000,000; send a smaller image",
+        "the file has 10,485,761 bytes or more, the limit is 10,485,760; send a smaller image",
     ),
     (
         "a text chunk that unpacks to 20 MB",
