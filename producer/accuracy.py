@@ -122,7 +122,7 @@ class _Tally:
         if self._charset is None or self._allowed is None:
             return
         beyond_model = characters - self._charset
-        left_out = characters & self._charset - self._allowed
+        left_out = characters & (self._charset - self._allowed)
         self.beyond_model += bool(beyond_model)
         self.left_out += bool(left_out)
         self.outside += bool(beyond_model or left_out)
@@ -202,7 +202,7 @@ class _Tally:
             advice = "train a model on such images (model-zoo train)"
             yield f"{self._labels_using(self.beyond_model)} {why}; {unless}{advice}"
         if self.left_out:
-            yield f"{self._labels_using(self.left_out)} that --charset leaves out; {unless}widen it"
+            yield f"{self._labels_using(self.left_out)} that --charset leaves out; {unless}give a wider --charset"
         if 0 < self.labelled < FEW_LABELS:
             noun = "label" if self.labelled == 1 else "labels"
             yield f"exact match rests on {self.labelled} {noun}: trust its interval, not the figure alone"

@@ -196,7 +196,7 @@ class _TerminalReport:
                 left = width + _GAP
             rows[-1].append(table)
             left -= needed + _GAP
-        grids = []
+        grids: list[Padding] = []
         for row in rows:
             grid = Table.grid(padding=(0, _GAP, 0, 0), pad_edge=False)
             grid.add_row(*row)

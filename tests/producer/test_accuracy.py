@@ -148,8 +148,33 @@ def test_labels_beyond_the_charset_are_counted_and_noted() -> None:
     assert report.outside_characters == ("d", " ", "1", "G", "I", "M", "x")
     assert report.notes[0] == (
         "3 of 4 labels use characters that this model cannot answer; "
-        "if the file names are no labels, use --labels none"
+        "if the file names are no labels, use --labels none; "
+        "if they are, train a model on such images (model-zoo train)"
     )
+
+
+def test_labels_beyond_what_the_job_allowed_are_told_apart_from_those_beyond_the_model() -> None:
+    lines = [line(n, label, "a") for n, label in enumerate(["ab", "ac", "cc", "ad", "cd"])]
+
+    report = measure(lines, StemLabels(), charset="abc", allowed="ab")
+
+    assert (report.outside_charset, report.outside_characters) == (4, ("c", "d"))
+    assert report.notes[:2] == (
+        "2 of 5 labels use characters that this model cannot answer; "
+        "if the file names are no labels, use --labels none; "
+        "if they are, train a model on such images (model-zoo train)",
+        "3 of 5 labels use characters that --charset leaves out; "
+        "if the file names are no labels, use --labels none; if they are, give a wider --charset",
+    )
+    table = CsvLabels("labels.csv", {"c_0.png": "c"})
+    (note, _) = measure([line(0, "c", "a")], table, charset="abc", allowed="ab").notes
+    assert note == "1 of 1 labels uses characters that --charset leaves out; give a wider --charset"
+
+
+def test_what_is_allowed_is_compared_without_case_if_labels_are() -> None:
+    report = measure([line(0, "AB", "ab")], StemLabels(), ignore_case=True, charset="abc", allowed="aB")
+
+    assert report.outside_charset == 0
 
 
 def test_the_advice_about_file_names_is_not_for_a_csv() -> None:
@@ -157,7 +182,10 @@ def test_the_advice_about_file_names_is_not_for_a_csv() -> None:
 
     report = measure([line(0, "q", "a")], labels, charset="abc")
 
-    assert report.notes[0] == "1 of 1 labels uses characters that this model cannot answer"
+    assert report.notes[0] == (
+        "1 of 1 labels uses characters that this model cannot answer; "
+        "train a model on such images (model-zoo train)"
+    )
     assert measure([line(0, "q", "a")], labels).outside_charset is None
 
 

@@ -61,7 +61,7 @@ def full() -> RunSummary:
     """A job with something under every key."""
     return summary_of(
         LINES,
-        workers=(WorkerFacts("a", "cuda:0", 2), WorkerFacts("b", "cpu", 1)),
+        workers=(WorkerFacts("a", "cuda:0", 1), WorkerFacts("b", "cpu", 1)),
         skipped=Skipped({"hidden": 1, "no image": 2}, (SkippedFile("README.md", "no image"),)),
         note=("synthetic images",),
         versions={"captchafleet": "0.1.0"},
@@ -158,13 +158,6 @@ def test_an_interrupted_job_says_how_many_images_are_missing() -> None:
     assert wording.partial(summary_of(LINES, images=4)).startswith("Partial report: 1 of 4 images has no")
 
 
-def test_the_notes_of_the_caller_come_first() -> None:
-    assert summary_of(LINES[:1], note=("synthetic images",)).notes == (
-        "synthetic images",
-        "exact match rests on 1 label: trust its interval, not the figure alone",
-    )
-
-
 PERCENTS = [
     (1.0, "100.0 %", "all"),
     (0.0, "0.0 %", "nothing"),
@@ -239,7 +232,7 @@ def test_the_facts_of_a_run_are_told_line_by_line() -> None:
         "Model": "crnn-small@9f86d081884c7d65, 200 x 50 px, 50 time steps, 412,345 parameters",
         "Model reads": "4 characters: abcd",
         "Model's card": "99.0 % exact match (97.0 to 100.0 %, n = 265) on its test images, greedy",
-        "Workers": "a (cuda:0): 2, b (cpu): 1",
+        "Workers": "a (cuda:0): 1 answered, b (cpu): 1 answered",
         "Decoding": "beam, width 10, 1 best; any character of the model, any length",
         "Labels": "from the file names, matched exactly",
         "Job": "job-1",
@@ -275,4 +268,4 @@ def test_options_and_many_workers_are_told() -> None:
 
     assert told["Decoding"] == "greedy, 3 best; charset :digits:, length 4-6"
     assert told["Labels"] == "from the file names, upper and lower case alike"
-    assert told["Workers"].endswith("w19 (cpu): 19, and 5 more")
+    assert told["Workers"].endswith("w19 (cpu): 19 answered, and 5 more")

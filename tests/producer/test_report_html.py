@@ -24,7 +24,6 @@ from producer.report import (
     page,
     write_html,
 )
-from producer.report.thumbnails import MAX_THUMBNAIL_BYTES, thumbnail
 from producer.results import ResultLine
 from worker.contract import AnswerError, Candidate, JobOptions
 
@@ -164,6 +163,23 @@ def test_a_wrong_answer_stands_with_label_answer_probability_and_next_best() -> 
     assert "c read as e 1 of 1" in Page(html).text
 
 
+def test_one_reading_an_image_leaves_no_empty_column_of_others() -> None:
+    alone = [ResultLine(0, "abcd.png", "abed", 0.6, (Candidate("abed", 0.6),))]
+    unlike = [*alone, ResultLine(1, "bcda.png", "bb", 0.5, (Candidate("bb", 0.5), Candidate("bcda", 0.2)))]
+
+    assert "Image File Label Answer Probability abcd.png abcd abed 0.600" in page_of(alone).text
+    assert "Image File Answer Probability abcd.png abed 0.600" in page_of(alone, NoLabels()).text
+    assert "Probability Next best abcd.png abcd abed 0.600 bcda.png" in page_of(unlike).text
+
+
+def test_characters_stand_with_how_often_they_were_missed() -> None:
+    lines = [ResultLine(n, f"ab_{n}.png", text, 0.5) for n, text in enumerate(["ab", "cb", "dd", "ca"])]
+
+    found = page_of(lines)
+
+    assert "Character In place Missed Of a 25.0 % 3 4 b 50.0 % 2 4" in found.text
+
+
 def test_images_without_an_answer_stand_with_their_reason_in_the_order_of_the_manifest() -> None:
     error = AnswerError("truncated", "the image ends after 7 bytes")
     lines = [ResultLine(n, f"a_{n}.png", error=error, worker="w", attempt=1) for n in (2, 0, 1)]
@@ -226,46 +242,6 @@ def test_pictures_of_wrong_answers_are_embedded_up_to_a_limit(
 
     assert sources == ["data:image/png;base64," + base64.b64encode(PNG).decode()] * 2
     assert Page(html_text(summary_of(lines), lines, None)).values("img", "src") == []
-
-
-FILES = [
-    ("a.png", PNG, True, "a picture"),
-    ("a.txt", PNG, True, "content decides, not the name"),
-    ("caf\udce9.png", PNG, True, "a name that is no UTF-8"),
-    ("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>", False, "SVG can hold scripts"),
-    ("a.png", b"root:x:0:0", False, "no picture"),
-    ("a.png", b"", False, "nothing"),
-    ("a.png", PNG + bytes(MAX_THUMBNAIL_BYTES), False, "too large"),
-]
-
-
-@pytest.mark.parametrize(("name", "content", "shown", "reason"), FILES, ids=[reason for *_, reason in FILES])
-def test_only_small_pictures_are_shown(
-    name: str, content: bytes, shown: bool, reason: str, tmp_path: Path
-) -> None:
-    (tmp_path / name).write_bytes(content)
-
-    assert (thumbnail(tmp_path, name) is not None) is shown
-
-
-def test_no_picture_comes_from_outside_the_directory(tmp_path: Path) -> None:
-    inside = tmp_path / "imgs"
-    inside.mkdir()
-    (tmp_path / "secret.png").write_bytes(PNG)
-    (inside / "link.png").symlink_to(tmp_path / "secret.png")
-    (inside / "folder.png").mkdir()
-    os.mkfifo(inside / "pipe.png")
-
-    names = (
-        "../secret.png",
-        str(tmp_path / "secret.png"),
-        "link.png",
-        "folder.png",
-        "pipe.png",
-        "gone.png",
-        "a\0b",
-    )
-    assert [thumbnail(inside, name) for name in names] == [None] * len(names)
 
 
 def test_a_report_that_cannot_be_written_leaves_the_old_one(

@@ -50,7 +50,7 @@ def example() -> RunSummary:
     ]
     return summary_of(
         [*right, *rest],
-        workers=(WorkerFacts("gpu-a", "cuda:0", 60), WorkerFacts("gpu-b", "cpu", 43)),
+        workers=(WorkerFacts("gpu-a", "cuda:0", 60), WorkerFacts("gpu-b", "cpu", 42)),
         skipped=Skipped({"hidden": 1}),
         note=("synthetic images",),
     )
@@ -73,18 +73,24 @@ SNAPSHOT = """\
    empty_file        1   the file has no bytes
    truncated         1   the image ends before its data does
 
-  Confusions                 Most missed               By length
-   edit             times     char   in place    of     length    exact    of
-  ────────────────────────   ───────────────────────   ───────────────────────
-   2 left out    1 of 203     n         0.0 %     3          5   97.1 %   103
-   n read as m     1 of 3     2        99.0 %   203          6    0.0 %     1
-                              5         0.0 %     1
-                              c         0.0 %     1
-                              f         0.0 %     1
-                              y         0.0 %     1
-                              4        50.0 %     2
-                              p        50.0 %     2
+  Confusions                 Most missed
+   edit             times     char   missed    of   in place
+  ────────────────────────   ────────────────────────────────
+   2 left out    1 of 203     n           3     3      0.0 %
+   n read as m     1 of 3     2           2   203     99.0 %
+                              5           1     1      0.0 %
+                              c           1     1      0.0 %
+                              f           1     1      0.0 %
+                              y           1     1      0.0 %
+                              4           1     2     50.0 %
+                              p           1     2     50.0 %
                              and 2 more
+
+  By length
+   length    exact    of
+  ───────────────────────
+        5   97.1 %   103
+        6    0.0 %     1
 
   2 wrong answers
    file              label    answer   probability
@@ -100,7 +106,7 @@ SNAPSHOT = """\
   Model        crnn-small@9f86d081884c7d65, 200 x 50 px, 50 time steps,
                412,345 parameters
   Model reads  19 characters: 2345678bcdefgmnpwxy
-  Workers      gpu-a (cuda:0): 60, gpu-b (cpu): 43
+  Workers      gpu-a (cuda:0): 60 answered, gpu-b (cpu): 42 answered
   Decoding     beam, width 10, 1 best; any character of the model, any length
   Labels       from the file names, matched exactly
   Job          job-1
@@ -125,6 +131,17 @@ def test_no_line_is_longer_than_the_terminal_is_wide(width: int) -> None:
     words = " ".join(" ".join(lines).split())
     assert "96.2 %" in words
     assert "Exact match" in words
+
+
+def test_tables_stand_side_by_side_as_far_as_the_width_holds() -> None:
+    def headings(width: int) -> list[list[str]]:
+        names = ("Confusions", "Most missed", "By length")
+        lines = text_of(example(), width).splitlines()
+        return [found for line in lines if (found := [name for name in names if name in line])]
+
+    assert headings(50) == [["Confusions"], ["Most missed"], ["By length"]]
+    assert headings(80) == [["Confusions", "Most missed"], ["By length"]]
+    assert headings(120) == [["Confusions", "Most missed", "By length"]]
 
 
 def test_a_hostile_file_name_does_not_act() -> None:
