@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from typing import TypeVar
 
 from kombu.exceptions import OperationalError
@@ -23,7 +24,6 @@ from producer.queue import BatchQueue
 from producer.results import Journal, ResultLine, line_of
 from producer.terms import JobTerms, Outstanding, Timing, Watcher
 from worker.contract import (
-    Answer,
     AnswerError,
     Batch,
     BatchResult,
@@ -112,8 +112,7 @@ class Submission:
             if image.error is not None:
                 lines.append(ResultLine(image.id, image.file, error=image.error))
             elif early := self._early.pop(image.id, None):
-                answer = Answer(early.id, early.text, early.probability, early.n_best, early.error)
-                lines.append(line_of(answer, image.file, early.worker, early.attempt))
+                lines.append(replace(early, file=image.file))
         self._write(lines)
         return self._pending(batch)
 
@@ -124,10 +123,8 @@ class Submission:
             return True
         in_flight = sum(entry.size for entry in self._outstanding.values())
         # Two batches a worker keep it busy; more would only let this job stand longer in others' way.
-        return (
-            len(self._outstanding) < 2 + 2 * max(len(self._present), 1)
-            and in_flight + batch.size <= self._terms.max_in_flight_bytes
-        )
+        busy = len(self._outstanding) >= 2 + 2 * max(len(self._present), 1)
+        return not busy and in_flight + batch.size <= self._terms.max_in_flight_bytes
 
     def _send(self, batch: BatchRange, attempt: int, incomplete: int = 0) -> None:
         items, lines = [], []
@@ -171,9 +168,7 @@ class Submission:
             # A second run of a batch that is answered or split; its images have, or will get, their answers.
             return
         if result.status == "missing":
-            self._watcher.say(
-                f"the bytes of batch {result.batch_id} were gone from Redis; sending them again"
-            )
+            self._watcher.say(f"the bytes of batch {result.batch_id} were gone; sending them again")
             self._send_again(entry)
         elif result.status == "split":
             self._watcher.say(f"batch {result.batch_id} ended several workers; it is cut in two")

@@ -56,7 +56,7 @@ class Finished:
 def producer(*arguments: str | Path, cwd: Path, timeout_s: float = 120, **env: str) -> Finished:
     """Run `producer` with these arguments until it ends."""
     done = subprocess.run(
-        [sys.executable, "-m", "producer.cli", *map(str, arguments)],
+        [sys.executable, "-P", "-m", "producer.cli", *map(str, arguments)],
         capture_output=True,
         cwd=cwd,
         env=environment(**env),
@@ -70,7 +70,7 @@ def start_producer(*arguments: str | Path, cwd: Path, **env: str) -> subprocess.
     """Start `producer` with these arguments; its output goes to cwd/producer.log."""
     with (cwd / "producer.log").open("wb") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "producer.cli", *map(str, arguments)],
+            [sys.executable, "-P", "-m", "producer.cli", *map(str, arguments)],
             cwd=cwd,
             env=environment(**env),
             stdout=log,

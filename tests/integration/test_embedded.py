@@ -60,6 +60,9 @@ def images(tmp_path: Path) -> Path:
 def test_submit_without_a_broker_starts_one_reads_everything_and_leaves_nothing_behind(
     captchas: Path, tmp_path: Path
 ) -> None:
+    # A folder of the user's that is called like a package of ours must not get in the way.
+    (tmp_path / "worker").mkdir()
+    (tmp_path / "worker" / "__init__.py").touch()
     done = producer("submit", captchas, "--run-dir", "run", "--json", cwd=tmp_path, MARK=str(tmp_path))
 
     assert done.code == 0, done.err
