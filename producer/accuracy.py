@@ -202,7 +202,8 @@ class _Tally:
             advice = "train a model on such images (model-zoo train)"
             yield f"{self._labels_using(self.beyond_model)} {why}; {unless}{advice}"
         if self.left_out:
-            yield f"{self._labels_using(self.left_out)} that --charset leaves out; {unless}give a wider --charset"
+            why, advice = "that --charset leaves out", "give a wider --charset"
+            yield f"{self._labels_using(self.left_out)} {why}; {unless}{advice}"
         if 0 < self.labelled < FEW_LABELS:
             noun = "label" if self.labelled == 1 else "labels"
             yield f"exact match rests on {self.labelled} {noun}: trust its interval, not the figure alone"
