@@ -25,7 +25,7 @@ class JobRow:
         job: its id.
         state: `running`, `silent` (its producer says nothing any more), `cancelled` or `done`.
         images: in its manifest.
-        answered: with a line in its journal.
+        answered: with a line in its journal, a text or an error.
         model: NAME@FINGERPRINT.
         silent_s: seconds since its producer last said anything.
     """
@@ -134,7 +134,7 @@ def render(overview: Overview) -> str:
     lines += [f"  {row.model}  {row.waiting} batches waiting" for row in overview.queues] or ["  none"]
     lines.append("Jobs:")
     lines += [
-        f"  {row.job}  {row.state}  {row.answered:,} of {row.images:,} answered  {row.model}"
+        f"  {row.job}  {row.state}  {row.answered:,} of {row.images:,} done  {row.model}"
         + (f"  (its producer is silent for {row.silent_s} s)" if row.state == "silent" else "")
         for row in overview.jobs
     ] or ["  none"]

@@ -88,8 +88,6 @@ class Submission:
             self._patiently(self._pump, _READ_BLOCK_MS)
         self._patiently(self._store.finish_job, self._terms.job_id, self._terms.options, self._facts())
 
-    # Before the first sending.
-
     def _open(self) -> None:
         self._store.open_job(self._terms.job_id, self._terms.options, self._facts(), self._terms.job_ttl_s)
 
@@ -186,8 +184,8 @@ class Submission:
 
     def _take_answers(self, entry: Outstanding, result: BatchResult) -> None:
         files = {image.id: image.file for image in entry.batch.images}
-        answers = [answer for answer in result.answers if answer.id in files]
-        self._write([line_of(it, files[it.id], result.worker, result.attempt) for it in answers])
+        known = [answer for answer in result.answers if answer.id in files]
+        self._write([line_of(it, files[it.id], result.worker, result.attempt) for it in known])
         lacking = self._pending(entry.batch)
         if not lacking:
             del self._outstanding[result.batch_id]
@@ -245,8 +243,8 @@ class Submission:
         self.workers.update({info.name: info for info in found})
         present = {info.name for info in found}
         for name in sorted(self._present - present):
-            back = f"{self._terms.visibility_timeout_s:g} s"
-            self._watcher.say(f"worker {name} is gone; a batch that it held comes back after {back}")
+            timeout = self._terms.visibility_timeout_s
+            self._watcher.say(f"worker {name} is gone; what it held comes back after {timeout:g} s")
         self._present = present
         now = time.monotonic()
         if found:

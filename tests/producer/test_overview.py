@@ -135,8 +135,8 @@ def test_an_overview_in_words() -> None:
         "Queues:\n"
         "  crnn@0123456789abcdef  3 batches waiting\n"
         "Jobs:\n"
-        "  20260401-1  running  1,234 of 5,000 answered  crnn@0123456789abcdef\n"
-        "  20260402-1  silent  0 of 10 answered  crnn@0123456789abcdef  (its producer is silent for 45 s)"
+        "  20260401-1  running  1,234 of 5,000 done  crnn@0123456789abcdef\n"
+        "  20260402-1  silent  0 of 10 done  crnn@0123456789abcdef  (its producer is silent for 45 s)"
     )
 
 
