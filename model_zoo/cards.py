@@ -208,9 +208,16 @@ class FoundModel(NamedTuple):
 
 
 def zoo_folders() -> list[Path]:
-    """Where names are looked up: the folders of CAPTCHAFLEET_ZOO, then the built-in one."""
-    named = os.environ.get(ZOO_VARIABLE, "").split(os.pathsep)
-    return [*(Path(folder) for folder in named if folder), BUILT_IN]
+    """Where names are looked up: the folders of CAPTCHAFLEET_ZOO, then the built-in one.
+
+    Raises:
+        ModelNotFound: the variable names something that is no folder.
+    """
+    named = [Path(it) for it in os.environ.get(ZOO_VARIABLE, "").split(os.pathsep) if it]
+    for folder in named:
+        if not folder.is_dir():
+            raise ModelNotFound(f"{ZOO_VARIABLE} names {str(folder)!r}, which is no folder; correct it")
+    return [*named, BUILT_IN]
 
 
 def available_models() -> list[ModelCard]:
@@ -218,6 +225,7 @@ def available_models() -> list[ModelCard]:
 
     Raises:
         CardError: a JSON file in one of the folders that is no card.
+        ModelNotFound: CAPTCHAFLEET_ZOO names something that is no folder.
     """
     found: dict[str, Path] = {}
     for folder in zoo_folders():

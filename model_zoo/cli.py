@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 import click
 
 from model_zoo.cards import DEFAULT_MODEL, ModelCard, available_models, find_card
-from model_zoo.cli_data import evaluate, generate, split, train
+from model_zoo.cli_data import evaluate, generate, split
 from model_zoo.cli_errors import CONTEXT, ZooGroup
-from model_zoo.constraints import parse_constraints
-from model_zoo.visible import visible
+from model_zoo.cli_options import option, reading_options
+from model_zoo.cli_train import train
+from model_zoo.constraints import Constraints, parse_constraints
+from model_zoo.visible import visible, visible_character
 
 if TYPE_CHECKING:
     from model_zoo.solver import Prediction
@@ -28,7 +30,8 @@ def main() -> None:
     """Models that read text captchas: list, try, train and measure them.
 
     Models are looked up in the folders of CAPTCHAFLEET_ZOO, then in the built-in zoo.
-    Exit codes: 0 done, 1 some image could not be read, 2 usage or an impossible wish.
+    Exit codes: 0 done, 1 some image could not be read, 2 usage or an impossible wish,
+    130 stopped by Ctrl-C.
     """
 
 
@@ -45,7 +48,7 @@ def list_models() -> None:
 
 @main.command()
 @click.argument("name", metavar="NAME_OR_PATH")
-@click.option("--json", "as_json", is_flag=True, help="Print the card itself.")
+@option("--json", "as_json", is_flag=True, help="Print the card itself.")
 def show(name: str, as_json: bool) -> None:
     """Show what a model is, what it was trained on and how well it reads.
 
@@ -58,16 +61,10 @@ def show(name: str, as_json: bool) -> None:
 
 @main.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
-@click.option(
-    "--model", default=DEFAULT_MODEL, show_default=True, envvar="CAPTCHAFLEET_MODEL", show_envvar=True
-)
-@click.option("--charset", help="Allowed characters; :digits:, :lower: and :upper: are classes.")
-@click.option("--length", help="Allowed lengths, like 5 or 4-6.")
-@click.option("--decoder", type=click.Choice(["greedy", "beam"]), help="[default: the model's]")
-@click.option("--beam-width", type=click.IntRange(min=1), help="[default: the model's]")
-@click.option("--n-best", type=click.IntRange(min=1), default=1, show_default=True, help="Readings an image.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list, one object an image.")
-@click.option("--device", default="auto", show_default=True, envvar="CAPTCHAFLEET_DEVICE", show_envvar=True)
+@option("--model", default=DEFAULT_MODEL, metavar="NAME_OR_PATH", help="Model to read with.")
+@reading_options
+@option("--n-best", type=click.IntRange(1, 100), default=1, help="Readings an image.")
+@option("--json", "as_json", is_flag=True, help="Print a JSON list, one object an image.")
 def solve(
     files: Sequence[Path],
     model: str,
@@ -87,9 +84,9 @@ def solve(
     constraints = parse_constraints(charset, length)
     from model_zoo.solver import load_solver
 
-    predictions = load_solver(model, device).solve(
-        files, constraints, decoder=decoder, beam_width=beam_width, n_best=n_best
-    )
+    solver = load_solver(model, device)
+    _note_foreign(constraints, solver.card.charset)
+    predictions = solver.solve(files, constraints, decoder=decoder, beam_width=beam_width, n_best=n_best)
     _print_json(files, predictions) if as_json else _print_lines(files, predictions)
     if any(prediction.error for prediction in predictions):
         raise click.exceptions.Exit(1)
@@ -100,9 +97,11 @@ for command in (train, evaluate, split, generate):
 
 
 def _best_figure(card: ModelCard) -> str:
-    if not card.accuracy:
+    """The test part's, else validation's; a figure on images it was fitted to says nothing of others."""
+    honest = [it for it in card.accuracy if it.part in ("test", "validation")]
+    if not honest:
         return ""
-    best = max(card.accuracy, key=lambda it: (it.part == "test", it.decoder == card.decoder))
+    best = max(honest, key=lambda it: (it.part == "test", it.decoder == card.decoder))
     return f" Exact match {best.value:.1%} on {best.n} {best.part} images ({best.decoder})."
 
 
@@ -114,7 +113,7 @@ def _described(card: ModelCard) -> str:
         ("work", f"{card.flops_per_image / 1e6:.0f} million operations an image"),
         ("input", f"{card.width}x{card.height} grey, {card.time_steps} time steps"),
         ("characters", card.charset),
-        ("lengths seen", f"{card.min_length}-{card.max_length}"),
+        ("lengths seen", _span(card.min_length, card.max_length)),
         ("decoder", f"{card.decoder}, beam width {card.beam_width}"),
         (
             "data",
@@ -133,8 +132,20 @@ def _described(card: ModelCard) -> str:
     return "\n".join(f"{key:24}{value}" for key, value in rows)
 
 
+def _span(low: int, high: int) -> str:
+    return f"{low}" if low == high else f"{low}-{high}"
+
+
 def _figure(value: float, low: float, high: float, n: int, decoder: str) -> str:
     return f"{value:.2%} ({low:.2%} to {high:.2%}, 95 % Wilson, n = {n}, {decoder})"
+
+
+def _note_foreign(constraints: Constraints, charset: str) -> None:
+    """Say which wished characters the model does not know: a wrong answer would not tell."""
+    foreign = [char for char in constraints.charset or "" if char not in charset]
+    if foreign and len(foreign) < len(constraints.charset or ""):  # without any in common it is refused
+        shown = "".join(visible_character(char) for char in foreign)
+        click.echo(f"the model cannot answer: {shown}", err=True)
 
 
 def _print_lines(files: Sequence[Path], predictions: Sequence[Prediction]) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from rapidfuzz.distance import Levenshtein
 
+from model_zoo.atomic import write_whole
 from model_zoo.cards import Accuracy, ModelCard, find_card
 from model_zoo.constraints import Constraints
+from model_zoo.errors import DataError
 from model_zoo.solver import NO_CONSTRAINTS, Solver
 from model_zoo.split import LabelledFile
 from model_zoo.statistics import wilson_interval
@@ -95,19 +97,40 @@ def measure(readings: Sequence[Reading], decoder: str) -> Evaluation:
     )
 
 
+def check_record(name_or_path: str, parts: Iterable[str]) -> None:
+    """Refuse, before any image is read, what `record` would not write.
+
+    Raises:
+        DataError: the training part, or a card that cannot be written.
+    """
+    if "train" in parts:
+        raise DataError(
+            "the accuracy on images that a model was trained on is no measure of it and is not recorded; "
+            "leave --part train or --record out"
+        )
+    card, directory = find_card(name_or_path)
+    path = directory / f"{card.name}.json"
+    if not (os.access(path, os.W_OK) and os.access(directory, os.W_OK)):
+        raise DataError(f"card {str(path)!r} is read-only; copy the model to a folder of your own")
+
+
 def record(name_or_path: str, readings: Sequence[Reading], decoder: str) -> ModelCard:
     """Write the accuracy of each part into the model's card, in place of what stood there for that decoder.
 
     The fingerprint leaves the accuracy out, so the model stays the same to workers and producers.
+
+    Raises:
+        DataError: what `check_record` refuses, or a card that could not be written after all.
     """
-    card, directory = find_card(name_or_path)
     parts = sorted({reading.part for reading in readings})
+    check_record(name_or_path, parts)
+    card, directory = find_card(name_or_path)
     kept = [it for it in card.accuracy if it.part not in parts or it.decoder != decoder]
     for part in parts:
         match = _exact_match([reading for reading in readings if reading.part == part])
         kept.append(Accuracy(part, decoder, match.value, match.low, match.high, match.n))
     updated = replace(card, accuracy=tuple(sorted(kept, key=lambda it: (it.part, it.decoder))))
-    Path(directory, f"{card.name}.json").write_text(updated.to_json(), encoding="utf-8")
+    write_whole(directory / f"{card.name}.json", updated.to_json().encode())
     return updated
 
 

@@ -73,9 +73,8 @@ def labelled_files(directory: Path) -> list[LabelledFile]:
         DataError: no such folder, no images in it, or a name without a label.
     """
     if not directory.is_dir():
-        raise DataError(
-            f"data folder {str(directory)!r} is not there; give a folder of images named LABEL.png"
-        )
+        wrong = "is a file" if directory.exists() else "is not there"
+        raise DataError(f"data folder {str(directory)!r} {wrong}; give a folder of images named LABEL.png")
     paths = [path for path in directory.rglob("*") if _is_image(path)]
     if not paths:
         raise DataError(f"data folder {str(directory)!r} holds no images; expected files named LABEL.png")

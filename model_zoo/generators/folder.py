@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from model_zoo.atomic import check_folder
 from model_zoo.errors import DataError
 from model_zoo.generators import kaptcha
 from model_zoo.generators.labels import distinct_labels
@@ -38,15 +39,22 @@ def write_examples(out: Path, *, style: str, count: int, seed: int) -> list[Path
         The files, in the order in which they were drawn.
 
     Raises:
-        DataError: an unknown style, or a folder that is not empty.
+        DataError: an unknown style, a folder that is not empty, or one where nothing can be written.
     """
     if style not in STYLES:
         raise DataError(f"style {style!r} is unknown; known are {', '.join(STYLES)}")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out.is_dir() and any(out.iterdir()):
         raise DataError(f"folder {str(out)!r} is not empty; give a new one")
-    out.mkdir(parents=True, exist_ok=True)
+    check_folder(out)
     paths = []
     for label, source in islice(distinct_labels("examples", seed), count):
         paths.append(out / f"{label}.png")
-        STYLES[style](label, source).save(paths[-1], optimize=True)
+        image = STYLES[style](label, source)
+        try:
+            image.save(paths[-1], optimize=True)
+        except OSError as error:
+            raise DataError(
+                f"image {str(paths[-1])!r} cannot be written ({error.strerror}); "
+                "make room, or give another folder"
+            ) from error
     return paths

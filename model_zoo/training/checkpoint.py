@@ -8,16 +8,16 @@ never stopped.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
+from model_zoo.atomic import write_whole
 from model_zoo.errors import DataError
 from model_zoo.training.recipe import Recipe
 
@@ -83,13 +83,13 @@ def load_checkpoint(path: Path, state: TrainingState, recipe: Recipe, data: str)
 
 
 def write_safetensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
-    """Write beside, sync, rename."""
+    """Write all of the file or nothing.
+
+    Not by `save_file`, which leaves it readable by its owner alone, whatever the umask says.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".part")
-    save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, beside, metadata)
-    with beside.open("rb") as file:
-        os.fsync(file.fileno())
-    beside.replace(path)
+    plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    write_whole(path, save(plain, metadata))
 
 
 def _named(prefix: str, tensors: dict[str, Any]) -> dict[str, torch.Tensor]:

@@ -6,6 +6,8 @@ import csv
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from model_zoo.errors import DataError
+
 
 @dataclass(frozen=True)
 class EpochLog:
@@ -27,14 +29,22 @@ class EpochLog:
 
 
 def append(path: Path, log: EpochLog) -> None:
-    """Add a line; the first epoch starts the file anew."""
+    """Add a line; the first epoch starts the file anew.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
     row = asdict(log)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w" if log.epoch == 1 else "a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(row), lineterminator="\n")
-        if log.epoch == 1:
-            writer.writeheader()
-        writer.writerow(row)
+    try:
+        with path.open("w" if log.epoch == 1 else "a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(row), lineterminator="\n")
+            if log.epoch == 1:
+                writer.writeheader()
+            writer.writerow(row)
+    except OSError as error:
+        raise DataError(
+            f"log {str(path)!r} cannot be written ({error.strerror}); make room and try again"
+        ) from error
 
 
 def trim(path: Path, epoch: int) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from model_zoo.architectures import build
 from model_zoo.architectures.cost import count_flops, count_parameters
+from model_zoo.atomic import check_folder, write_whole
 from model_zoo.cards import NAME_PATTERN, Accuracy, ModelCard, TrainingData
 from model_zoo.charset import Charset
 from model_zoo.errors import DataError
@@ -51,24 +52,45 @@ class TrainOptions:
     resume: bool = False
     recipe: Recipe = field(default_factory=Recipe)
     source: str = ""
-    licence: str = "MIT"
+    licence: str = "not said"
 
 
-def train(options: TrainOptions, on_epoch: Callable[[EpochLog], None] = lambda log: None) -> ModelCard:
+@dataclass(frozen=True)
+class TrainStart:
+    """What is known when every check has passed and nothing is trained yet.
+
+    Attributes:
+        images: in the training part.
+        epochs_done: by the run that is resumed; 0 for a new one.
+        log: gets a line an epoch.
+    """
+
+    images: int
+    epochs_done: int
+    log: Path
+
+
+def train(
+    options: TrainOptions,
+    on_epoch: Callable[[EpochLog], None] = lambda log: None,
+    on_start: Callable[[TrainStart], None] = lambda start: None,
+) -> ModelCard:
     """Train a model and put it into its zoo folder.
 
     Args:
         options: of the run.
         on_epoch: called after every epoch.
+        on_start: called before the first one.
 
     Returns:
         The card, as written.
 
     Raises:
-        DataError: data, name or checkpoint with which no run can start.
+        DataError: data, name, folder or checkpoint with which no run can start.
         CardError: an unknown architecture or options that it does not take.
     """
     run = _Run(options)
+    on_start(TrainStart(len(run.training), run.state.epoch, run.log))
     while run.state.epoch < options.recipe.epochs:
         on_epoch(run.epoch())
     return run.finish()
@@ -85,6 +107,7 @@ class _Run:
         _check_output(options, self.weights, self.checkpoint)
         self.files = labelled_files(options.data)
         self.length = check_lengths(self.files, options.length)
+        check_folder(options.out)
         self.hash = data_hash(self.files)
         training = of_parts(self.files, ["train"])
         self.charset = Charset("".join(sorted({char for file in training for char in file.label})))
@@ -143,7 +166,7 @@ class _Run:
         """Write the averaged weights, then their card; the checkpoint goes last."""
         checkpoint.write_safetensors(self.weights, self.state.average.state_dict(), {"format": "pt"})
         card = self._card(hashlib.sha256(self.weights.read_bytes()).hexdigest())
-        (self.options.out / f"{card.name}.json").write_text(card.to_json(), encoding="utf-8")
+        write_whole(self.options.out / f"{card.name}.json", card.to_json().encode())
         self.checkpoint.unlink(missing_ok=True)
         return card
 
@@ -180,7 +203,8 @@ class _Run:
 def _check_output(options: TrainOptions, weights: Path, stopped: Path) -> None:
     if not NAME_PATTERN.fullmatch(options.name):
         raise DataError(f"name {options.name!r} is not usable; use letters, digits and . _ - only")
-    if weights.exists():
+    # A run that was killed while it wrote its model has both files, and only the card to add.
+    if weights.exists() and not (options.resume and stopped.exists()):
         raise DataError(
             f"model {options.name!r} is in {options.out} already; choose another name or delete it"
         )
@@ -191,7 +215,7 @@ def _check_output(options: TrainOptions, weights: Path, stopped: Path) -> None:
 def _description(options: TrainOptions, charset: Charset, length: tuple[int, int]) -> str:
     span = f"{length[0]}" if length[0] == length[1] else f"{length[0]} to {length[1]}"
     return (
-        f"Reads {span} of the {len(charset.chars)} characters {charset.chars} "
+        f"Reads texts of {span} character{'s' * (length[1] > 1)}, each one of {charset.chars}, "
         f"from {options.width}x{options.height} images like {options.data.resolve().name}."
     )
 

@@ -1,14 +1,19 @@
-"""The slow truth that decoders are held against: every path, collapsed by the rule and summed."""
+"""The slow truth that decoders are held against, and small folders of labelled images."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
+from PIL import Image
+
+from model_zoo.generators.folder import write_examples
 
 Strings = dict[tuple[int, ...], float]
 
@@ -37,7 +42,35 @@ def sum_all_paths(log_probs: NDArray[np.float64]) -> Strings:
     return dict(zip(strings, np.bincount(which, path_probs).tolist(), strict=True))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """The tensors here are small: on shared cores torch's threads wait for each other ten times as long."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def all_strings() -> Callable[[NDArray[np.float64]], Strings]:
     """`sum_all_paths`: (T, C) log-probabilities to the probability of every string."""
     return sum_all_paths
+
+
+@pytest.fixture
+def twelve(tmp_path: Path) -> Path:
+    """A folder with twelve labelled images and one that is none."""
+    folder = tmp_path / "twelve"
+    write_examples(folder, style="kaptcha", count=12, seed=3)
+    return folder
+
+
+@pytest.fixture
+def small_images(tmp_path: Path) -> Path:
+    """Forty images so small that an epoch takes no time."""
+    folder = tmp_path / "small"
+    for path in write_examples(folder, style="kaptcha", count=40, seed=0):
+        with Image.open(path) as image:
+            small = image.resize((64, 16))
+        small.save(path)
+    return folder

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from PIL import Image
 
-from model_zoo.cards import find_card
+from model_zoo.cards import Accuracy, find_card
 from model_zoo.cli import main
-from model_zoo.generators.folder import write_examples
-from model_zoo.split import labelled_files, of_parts
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "captchas"
 
@@ -25,14 +20,6 @@ EXAMPLES = Path(__file__).parents[2] / "examples" / "captchas"
 def run(*arguments: str | Path) -> Result:
     """The command's result in this process."""
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-@pytest.fixture
-def twelve(tmp_path: Path) -> Path:
-    """A folder with twelve labelled images and one that is none."""
-    folder = tmp_path / "twelve"
-    write_examples(folder, style="kaptcha", count=12, seed=3)
-    return folder
 
 
 @pytest.mark.parametrize("name", sorted(main.commands))
@@ -67,7 +54,24 @@ def test_show_prints_every_figure_with_its_interval() -> None:
     assert result.exit_code == 0
     assert "crnn-small, 464,596 parameters" in result.output
     assert "95 % Wilson, n = " in result.output
+    assert "lengths seen            5\n" in result.output
     assert "split                   part = int(sha256(file bytes), 16) mod 10" in result.output
+
+
+def test_the_headline_is_never_a_figure_on_training_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = find_card("crnn-small").card
+    train = Accuracy("train", "greedy", 1.0, 0.99, 1.0, 524)
+    validation = next(it for it in card.accuracy if (it.part, it.decoder) == ("validation", "greedy"))
+    monkeypatch.setenv("CAPTCHAFLEET_ZOO", str(tmp_path))
+    for name, accuracy in (("only", (train,)), ("seen", (train, validation))):
+        (tmp_path / f"{name}.json").write_text(replace(card, name=name, accuracy=accuracy).to_json())
+
+    only, seen = run("list").output.splitlines()[1:]
+
+    assert only.endswith(card.description)
+    assert seen.endswith(f"{card.description} Exact match 98.9% on 88 validation images (greedy).")
 
 
 def test_show_json_prints_the_card_as_it_stands_on_disk() -> None:
@@ -122,6 +126,20 @@ def test_solve_json_holds_every_image_also_the_unreadable_one(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
+    ("charset", "note", "reason"),
+    [
+        ("abc", "the model cannot answer: a\n", "the others can be"),
+        (":digits: ", "the model cannot answer: 019space\n", "a space alone would look like nothing"),
+        ("bcd", "", "all can be"),
+    ],
+)
+def test_solve_notes_wished_characters_that_the_model_lacks(charset: str, note: str, reason: str) -> None:
+    result = run("solve", sorted(EXAMPLES.glob("*.png"))[0], "--charset", charset)
+
+    assert (result.exit_code, result.stderr) == (0, note)
+
+
+@pytest.mark.parametrize(
     ("arguments", "message", "reason"),
     [
         (
@@ -165,6 +183,11 @@ def test_solve_json_holds_every_image_also_the_unreadable_one(tmp_path: Path) ->
             "no such folder",
         ),
         (
+            ["train", "--data", "file.txt", "--name", "mine"],
+            "data folder 'file.txt' is a file; give a folder of images named LABEL.png",
+            "a file is there, and no folder",
+        ),
+        (
             ["train", "--data", "nowhere", "--name", "a/b"],
             "name 'a/b' is not usable; use letters, digits and . _ - only",
             "a name that is no file name",
@@ -174,6 +197,16 @@ def test_solve_json_holds_every_image_also_the_unreadable_one(tmp_path: Path) ->
             "style 'wavy' is unknown; known are kaptcha",
             "no such style",
         ),
+        (
+            ["generate", "--out", "file.txt"],
+            "'file.txt' is a file; give a folder",
+            "a file cannot hold images",
+        ),
+        (
+            ["generate", "--out", "file.txt/new"],
+            "folder 'file.txt/new' cannot be written (Not a directory); give another one",
+            "nothing can be made below a file",
+        ),
     ],
 )
 def test_a_users_mistake_is_one_sentence_and_exit_code_2(
@@ -182,6 +215,7 @@ def test_a_users_mistake_is_one_sentence_and_exit_code_2(
     monkeypatch.delenv("CAPTCHAFLEET_ZOO", raising=False)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
     monkeypatch.chdir(tmp_path)
+    Path("file.txt").touch()
 
     result = run(*arguments)
 
@@ -215,98 +249,3 @@ def test_list_and_split_work_without_the_worker_extra(twelve: Path, tmp_path: Pa
     for arguments in (["list"], ["show", "crnn-small"], split):
         subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True)
     assert (tmp_path / "list.txt").exists()
-
-
-def test_split_lists_the_files_of_a_part(twelve: Path, tmp_path: Path) -> None:
-    wanted = of_parts(labelled_files(twelve), ["train"])
-    out = tmp_path / "list.txt"
-
-    result = run("split", "--data", twelve, "--part", "train", "--out", out)
-
-    assert result.output == f"{out}: {len(wanted)} images of train\n"
-    assert out.read_text().splitlines() == [file.path.name for file in wanted]
-
-
-def test_generate_says_how_many_images_it_made(tmp_path: Path) -> None:
-    result = run("generate", "--count", "3", "--seed", "8", "--out", tmp_path / "new")
-
-    assert result.output == f"{tmp_path / 'new'}: 3 images\n"
-    assert len(list((tmp_path / "new").iterdir())) == 3
-
-
-def test_evaluate_counts_a_wrong_label_and_lists_it(twelve: Path) -> None:
-    train = of_parts(labelled_files(twelve), ["train"])
-    wrong = train[0].path.rename(train[0].path.with_name("22222.png"))
-
-    result = run("evaluate", "crnn-small", "--data", twelve, "--part", "train", "--json")
-    words = run("evaluate", "crnn-small", "--data", twelve, "--part", "train").output.splitlines()
-
-    figures = json.loads(result.stdout)
-    assert figures["exact_match"]["n"] == len(train)
-    assert figures["exact_match"]["value"] == (len(train) - 1) / len(train)
-    assert [(it["file"], it["label"], it["text"]) for it in figures["errors"]] == [
-        (wrong.name, "22222", train[0].label)
-    ]
-    assert words[0] == "model                 crnn-small, greedy, parts train"
-    assert words[1].startswith(f"exact match           {figures['exact_match']['value']:.2%} (")
-    assert words[1].endswith(f" 95 % Wilson, n = {len(train)})")
-    assert words[4] == "errors                1"
-    assert words[5].startswith(f"  22222.png: 22222 read as {train[0].label} (p = ")
-
-
-def test_record_is_refused_for_a_constrained_model(twelve: Path) -> None:
-    result = run("evaluate", "crnn-small", "--data", twelve, "--length", "5", "--record")
-
-    assert result.exit_code == 2
-    assert result.stderr.endswith(
-        "Error: --record is for the model as it is; leave --charset and --length out\n"
-    )
-
-
-@pytest.fixture
-def small_images(tmp_path: Path) -> Path:
-    """Forty images so small that an epoch takes no time."""
-    folder = tmp_path / "small"
-    for path in write_examples(folder, style="kaptcha", count=40, seed=0):
-        with Image.open(path) as image:
-            small = image.resize((64, 16))
-        small.save(path)
-    return folder
-
-
-def train_command(data: Path, out: Path) -> list[str]:
-    return [
-        *(sys.executable, "-c", "from model_zoo.cli import main; main()", "train"),
-        *("--data", str(data), "--name", "mine", "--out", str(out), "--epochs", "8"),
-        *("--height", "16", "--width", "64"),
-    ]
-
-
-def test_a_run_that_was_killed_goes_on_to_the_same_number_of_epochs(
-    small_images: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "zoo"
-    command, environment = train_command(small_images, out), {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, env=environment)
-    while not (out / "mine.checkpoint").exists() and process.poll() is None:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-
-    result = subprocess.run(
-        [*command, "--resume"], env=environment, capture_output=True, text=True, check=False
-    )
-
-    match = find_card(out / "mine.json").card.accuracy[0]
-    assert (result.returncode, result.stderr) == (0, ""), "quiet where there is no terminal"
-    assert result.stdout == (
-        f"{out / 'mine'}.json: exact match {match.value:.1%} on {match.n} validation images\n"
-    )
-    lines = (out / "mine.csv").read_text().splitlines()
-    assert [line.partition(",")[0] for line in lines[1:]] == [str(epoch) for epoch in range(1, 9)]
-
-    recorded = run("evaluate", out / "mine.json", "--data", small_images, "--record")
-    after = find_card(out / "mine.json").card
-    assert recorded.exit_code == 0
-    assert [it.part for it in after.accuracy] == ["test", "validation"]
-    assert after.accuracy[0].n == after.data.test
