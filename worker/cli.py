@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -151,8 +152,10 @@ def _run(devices: list[str], env: dict[str, str], loglevel: str) -> None:
         command = _command(devices[0], loglevel)
         os.execve(sys.executable, command, {**env, "CAPTCHAFLEET_DEVICE": devices[0]})
     children: dict[str, subprocess.Popen[bytes]] = {}
+    stopping = threading.Event()
 
     def forward(number: int, _: object) -> None:
+        stopping.set()
         for child in list(children.values()):
             child.send_signal(number)
 
@@ -163,11 +166,11 @@ def _run(devices: list[str], env: dict[str, str], loglevel: str) -> None:
         children[device] = subprocess.Popen(
             _command(device, loglevel), env={**env, "CAPTCHAFLEET_DEVICE": device}, start_new_session=True
         )
-    sys.exit(_wait_for(children))
+    sys.exit(_wait_for(children, stopping))
 
 
-def _wait_for(children: dict[str, subprocess.Popen[bytes]]) -> int:
-    """Wait until all have ended; the worst exit code. One that ends before the others is named."""
+def _wait_for(children: dict[str, subprocess.Popen[bytes]], stopping: threading.Event) -> int:
+    """Wait until all have ended; the worst exit code. One that ends of itself, before the others, is named."""
     worst = 0
     running = dict(children)
     while running:
@@ -176,7 +179,7 @@ def _wait_for(children: dict[str, subprocess.Popen[bytes]]) -> int:
                 continue
             del running[device]
             worst = max(worst, abs(code))
-            if code and running:
+            if code and running and not stopping.is_set():
                 others = ", ".join(running)
                 click.echo(f"The worker on {device} ended with {code}; still running: {others}", err=True)
         time.sleep(0.2)
