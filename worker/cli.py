@@ -170,7 +170,7 @@ def _run(devices: list[str], env: dict[str, str], loglevel: str) -> None:
 
 
 def _wait_for(children: dict[str, subprocess.Popen[bytes]], stopping: threading.Event) -> int:
-    """Wait until all have ended; the worst exit code. One that ends of itself, before the others, is named."""
+    """Wait until all have ended; the worst exit code. One that ends of itself before the others is named."""
     worst = 0
     running = dict(children)
     while running:
