@@ -44,7 +44,7 @@ def sum_all_paths(log_probs: NDArray[np.float64]) -> Strings:
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
-    """The tensors here are small: on shared cores torch's threads wait for each other ten times as long."""
+    """The tensors here are small: on shared cores torch's threads mostly wait for each other."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

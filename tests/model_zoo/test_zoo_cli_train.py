@@ -60,6 +60,7 @@ def interrupted_after(monkeypatch: pytest.MonkeyPatch) -> object:
     return set_epoch
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_to_the_same_number_of_epochs(
     small_images: Path, tmp_path: Path
 ) -> None:
@@ -86,8 +87,21 @@ def test_a_run_that_was_killed_goes_on_to_the_same_number_of_epochs(
     lines = (out / "mine.csv").read_text().splitlines()
     assert [line.partition(",")[0] for line in lines[1:]] == ["1", "2"]
 
-    recorded = run("evaluate", out / "mine.json", "--data", small_images, "--record")
-    after = find_card(out / "mine.json").card
+
+def test_evaluate_records_the_test_part_beside_the_validation_of_the_training(
+    small_images: Path, tmp_path: Path
+) -> None:
+    card = tmp_path / "zoo" / "mine.json"
+    trained = run(*train_command(small_images, tmp_path / "zoo", "--epochs", "1", "--synthetic", "2"))
+
+    recorded = run("evaluate", card, "--data", small_images, "--record")
+
+    images = len(of_parts(labelled_files(small_images), ["train"]))
+    assert trained.stderr == (
+        f"Training mine on {images} and 2 generated images, 1 epochs; "
+        f"{card.with_suffix('.csv')} gets a line an epoch.\n"
+    )
+    after = find_card(card).card
     assert recorded.exit_code == 0
     assert [it.part for it in after.accuracy] == ["test", "validation"]
     assert after.accuracy[0].n == after.data.test
