@@ -53,6 +53,7 @@ ALSO_ALLOWED = {
 }
 # Cheap for everyone: the standard library and each other.
 STANDARD_ONLY = {
+    "model_zoo.atomic",
     "worker.broker",
     "worker.contract",
     "worker.settings",
