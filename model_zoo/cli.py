@@ -15,9 +15,10 @@ import click
 from model_zoo.cards import DEFAULT_MODEL, ModelCard, available_models, find_card
 from model_zoo.cli_data import evaluate, generate, split
 from model_zoo.cli_errors import CONTEXT, ZooGroup
-from model_zoo.cli_options import option, reading_options
+from model_zoo.cli_options import reading_options
 from model_zoo.cli_train import train
 from model_zoo.constraints import Constraints, parse_constraints
+from model_zoo.env_options import option
 from model_zoo.visible import visible, visible_character
 
 if TYPE_CHECKING:

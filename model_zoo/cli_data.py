@@ -12,8 +12,9 @@ import click
 
 from model_zoo import split as splitting
 from model_zoo.cli_errors import CONTEXT
-from model_zoo.cli_options import FOLDER, data_option, option, part_option, reading_options
+from model_zoo.cli_options import FOLDER, data_option, part_option, reading_options
 from model_zoo.constraints import parse_constraints
+from model_zoo.env_options import option
 from model_zoo.visible import visible
 
 if TYPE_CHECKING:

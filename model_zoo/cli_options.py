@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
+from model_zoo.env_options import Command, option
 from model_zoo.split import PARTS
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
 FOLDER = click.Path(path_type=Path)
-
-
-class FiniteRange(click.FloatRange):
-    """A range of numbers without `nan`, which every comparison lets through."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The number. Fails like any value of a wrong type."""
-        number = super().convert(value, param, ctx)
-        if not math.isfinite(number):
-            self.fail(f"{value} is not a finite number.", param, ctx)
-        return number
-
-
-def option(name: str, *names: str, **settings: Any) -> Callable[[Command], Command]:
-    """A click option with its environment variable, both shown in --help."""
-    variable = "CAPTCHAFLEET_" + name.removeprefix("--").replace("-", "_").upper()
-    settings.setdefault("show_default", settings.get("default") is not None)
-    return click.option(name, *names, envvar=variable, show_envvar=True, **settings)
 
 
 def data_option(command: Command) -> Command:

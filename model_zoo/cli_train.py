@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from model_zoo.cli_errors import CONTEXT, Stopped
-from model_zoo.cli_options import FOLDER, FiniteRange, data_option, option
+from model_zoo.cli_options import FOLDER, data_option
 from model_zoo.constraints import parse_length
+from model_zoo.env_options import FiniteRange, option
 
 if TYPE_CHECKING:
     from model_zoo.training.log import EpochLog

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from model_zoo.env_options import FiniteRange, option
 from model_zoo.visible import visible
 from producer.errors import (
     EXIT_CTRL_C,
@@ -24,10 +25,8 @@ from producer.errors import (
 )
 from producer.options import (
     MEGABYTE,
-    FiniteRange,
     broker_options,
     named_broker_options,
-    option,
     transport_options,
 )
 from producer.output import echo, exit_code, print_report

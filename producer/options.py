@@ -3,40 +3,18 @@
 from __future__ import annotations
 
 import functools
-import math
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
+from model_zoo.env_options import Command, FiniteRange, option
 from producer.errors import UsageError
 from worker import broker as brokers
 from worker.settings import read_password
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
 MEGABYTE = 2**20
-
-
-class FiniteRange(click.FloatRange):
-    """A range of numbers without `nan` and `inf`, which Python's float would take."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The number. Fails like any value of a wrong type."""
-        number = super().convert(value, param, ctx)
-        if not math.isfinite(number):
-            self.fail(f"{value} is not a finite number.", param, ctx)
-        return number
-
-
-def option(name: str, *names: str, **settings: Any) -> Callable[[Command], Command]:
-    """A click option with its environment variable, both shown in --help."""
-    flag = name.partition("/")[0].removeprefix("--")  # of --this/--that
-    variable = "CAPTCHAFLEET_" + flag.replace("-", "_").upper()
-    settings.setdefault("show_default", settings.get("default") is not None)
-    return click.option(name, *names, envvar=variable, show_envvar=True, **settings)
 
 
 def broker_options(command: Command) -> Command:

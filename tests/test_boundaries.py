@@ -38,6 +38,7 @@ ALLOWED = {
         "worker.store",
         "worker.embedded",
         "model_zoo.constraints",
+        "model_zoo.env_options",
         "model_zoo.errors",
         "model_zoo.formats",
         "model_zoo.statistics",

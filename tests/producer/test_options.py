@@ -9,8 +9,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from model_zoo.env_options import option
 from producer.errors import UsageError
-from producer.options import broker_options, option, transport_options
+from producer.options import broker_options, transport_options
 
 pytestmark = pytest.mark.usefixtures("untouched")
 
