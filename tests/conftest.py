@@ -9,9 +9,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
+
+# A shell that runs the tests in the background has SIGINT ignored, and every process of a test would inherit
+# that: none could be stopped by Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NO_REDIS = "no redis-server on PATH; install your system's package of it (Debian: redis-server)"
 # Where the labelled captchas lie unless CAPTCHAFLEET_DATA says otherwise: beside the checkout.
