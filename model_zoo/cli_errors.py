@@ -14,7 +14,7 @@ from model_zoo.errors import ZooError
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 # What `pip install captchafleet` alone does not bring.
-_WORKER_EXTRA = frozenset({"numpy", "PIL", "safetensors", "scipy", "torch", "torchvision"})
+_WORKER_EXTRA = frozenset({"numpy", "PIL", "safetensors", "torch", "torchvision"})
 
 
 class UserError(click.ClickException):

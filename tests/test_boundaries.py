@@ -22,7 +22,7 @@ STANDARD = sys.stdlib_module_names
 
 # What the base install brings; a producer without extras has nothing else.
 BASE = {"celery", "click", "jinja2", "kombu", "rapidfuzz", "redis", "rich"}
-SOLVING = {"numpy", "PIL", "safetensors", "scipy", "torch", "torchvision"}
+SOLVING = {"numpy", "PIL", "safetensors", "torch", "torchvision"}
 
 # Per package: the modules of other packages, and the libraries, that its files may import.
 ALLOWED = {

@@ -157,7 +157,8 @@ def _speed(summary: RunSummary) -> str:
     if not summary.answered:
         return "; ".join(filter(None, ("nothing was answered", startup)))
     if summary.images_per_second is None or summary.seconds is None:
-        return "; ".join(filter(None, ("unknown", startup)))
+        # The loop itself always knows; only a kill leaves a session without its end.
+        return "; ".join(filter(None, ("unknown, because a run of this job was killed", startup)))
     took = f"{summary.answered:,} answered in {seconds(summary.seconds)}"
     more = f"; {startup} more" if startup else ""
     return f"{rate(summary.images_per_second)} ({took}{more})"

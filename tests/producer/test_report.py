@@ -256,7 +256,9 @@ def test_facts_that_are_unknown_are_not_made_up() -> None:
         "Labels": "none",
         "Job": "job-1",
     }
-    assert facts(summary_of(LINES, seconds=None))["Speed"] == "unknown; start-up took 9.25 s"
+    assert facts(summary_of(LINES, seconds=None))["Speed"] == (
+        "unknown, because a run of this job was killed; start-up took 9.25 s"
+    )
 
 
 def test_options_and_many_workers_are_told() -> None:
