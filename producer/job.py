@@ -45,7 +45,8 @@ def submit(request: SubmitRequest, transport: Transport, display: Display) -> Ru
                 return Session(folder, broker, transport, display, labels, started).carry_out()
         except (UsageError, BrokerUnreachable) as error:
             # Kept once anything was sent, and where the scan is done and a worker may still come.
-            if not folder.results.exists() and (isinstance(error, UsageError) or display.run_dir is None):
+            scanned = folder.manifest.exists()
+            if not folder.results.exists() and (isinstance(error, UsageError) or not scanned):
                 folder.discard()
             raise
 
@@ -62,6 +63,10 @@ def resume(path: Path, transport: Transport, display: Display) -> RunSummary:
         display.run_dir = path
         facts = read_facts(folder.manifest)
         job = facts.request
+        if facts.images is None and job.from_list == "-":
+            raise UsageError(
+                "the list of this job came by standard input and its scan was cut short; submit it again"
+            )
         labels = parse_labels_option(job.labels)
         if facts.images is not None and _n_answered(folder) == facts.images:
             display.note("every image has its answer already; only the report is made again")
@@ -103,10 +108,6 @@ def _scan(job: Request, folder: RunFolder, display: Display) -> None:
     found: Iterator[FoundImage | Skipped]
     if job.from_list is None:
         found = find_images(directory, folder.path)
-    elif job.from_list == "-" and display.run_dir is not None:
-        raise UsageError(
-            "the list of this job came by standard input and its scan was cut short; submit it again"
-        )
     else:
         found = find_listed(directory, read_list(job.from_list))
     display.run_dir = folder.path
