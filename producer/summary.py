@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from producer.manifest import JobFacts, read_facts
 from producer.report.document import json_text
 from producer.report.page import write_html
 from producer.report.summary import ModelFacts, RunSummary, Skipped, SkippedFile, WorkerFacts
+from producer.report.whole import write_whole
 from producer.results import ResultLine, read_results
 from producer.run_folder import RunFolder
 
@@ -67,9 +67,7 @@ def summarise(folder: RunFolder, labels: LabelSource, ignore_case: bool | None =
 
 def write_reports(folder: RunFolder, summary: RunSummary) -> None:
     """Write report.json and report.html into the run folder, each whole or not at all. Raises OSError."""
-    unfinished = folder.report_json.with_name(folder.report_json.name + ".part")
-    unfinished.write_text(json_text(summary), encoding="ascii")
-    os.replace(unfinished, folder.report_json)
+    write_whole(folder.report_json, json_text(summary))
     lines = read_results(folder.results) if folder.results.exists() else iter(())
     write_html(summary, lines, folder.report_html, Path(summary.directory))
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
@@ -22,6 +21,7 @@ from producer.figures import WrongAnswer
 from producer.report import wording
 from producer.report.summary import RunSummary
 from producer.report.thumbnails import thumbnail
+from producer.report.whole import write_whole
 from producer.results import ResultLine
 from producer.smallest import Smallest
 from worker.contract import ERROR_CODES, Candidate
@@ -82,13 +82,7 @@ def write_html(
         path: of the HTML file.
         directory: of the images, for pictures of wrong answers; None shows none.
     """
-    text = html_text(summary, lines, directory)
-    unfinished = path.with_name(path.name + ".part")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_whole(path, html_text(summary, lines, directory))
 
 
 def html_text(summary: RunSummary, lines: Iterable[ResultLine], directory: Path | None = None) -> str:
