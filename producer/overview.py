@@ -82,7 +82,7 @@ def look(broker_url: str, job: str | None = None) -> Overview:
 def _look(store: Store, job: str | None) -> Overview:
     known = store.jobs()
     if job is not None and job not in known:
-        raise UsageError(f"the broker knows no job {job!r}; known: {', '.join(known) or 'none'}")
+        raise _unknown(job, known)
     rows = []
     for job_id in [job] if job is not None else known:
         if facts := store.job(job_id):
@@ -106,11 +106,14 @@ def cancel(broker_url: str, job: str) -> None:
     with _asking(broker_url) as store:
         facts = store.job(job)
         if facts is None:
-            known = ", ".join(store.jobs()) or "none"
-            raise UsageError(f"the broker knows no job {job!r}; known: {known}")
+            raise _unknown(job, store.jobs())
         if facts.get("state") == "done":
             raise UsageError(f"job {job} is done already; there is nothing to cancel")
         store.cancel_job(job)
+
+
+def _unknown(job: str, known: list[str]) -> UsageError:
+    return UsageError(f"the broker knows no job {job!r}; known: {', '.join(known) or 'none'}")
 
 
 @contextmanager

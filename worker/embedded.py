@@ -54,7 +54,6 @@ class _Plan:
     folder: str
     server: str
     worker_arguments: list[str]
-    log: str
 
 
 class Embedded:
@@ -92,7 +91,7 @@ class Embedded:
                 "set TMPDIR to a shorter one",
                 refused=True,
             )
-        plan = _Plan(self._folder, str(server), self._worker_arguments, str(self._log.resolve()))
+        plan = _Plan(self._folder, str(server), self._worker_arguments)
         try:
             self._start(plan)
         except BaseException:

@@ -122,7 +122,7 @@ def test_a_servers_version_is_read_from_what_it_says(
 
 
 def test_the_server_listens_on_its_socket_alone_and_drops_nothing() -> None:
-    plan = embedded._Plan("/run/x", "/bin/redis-server", [], "/tmp/log")
+    plan = embedded._Plan("/run/x", "/bin/redis-server", [])
     command = embedded._server_command(plan)
 
     options = dict(zip(command[1::2], command[2::2], strict=True))
@@ -139,7 +139,7 @@ def test_the_server_listens_on_its_socket_alone_and_drops_nothing() -> None:
 
 
 def test_the_worker_is_told_what_it_was_given() -> None:
-    plan = embedded._Plan("/run/x", "/bin/redis-server", ["--model", "crnn"], "/tmp/log")
+    plan = embedded._Plan("/run/x", "/bin/redis-server", ["--model", "crnn"])
 
     assert embedded._worker_command(plan)[-4:] == ["worker.cli", "start", "--model", "crnn"]
 
@@ -229,7 +229,7 @@ def test_a_supervisor_whose_user_is_gone_before_the_plan_ends(monkeypatch: pytes
 
 
 def test_a_plan_survives_the_way_to_the_supervisor() -> None:
-    plan = embedded._Plan("/run/x", "/bin/redis-server", ["--model", "caf\udce9\n"], "/tmp/log")
+    plan = embedded._Plan("/run/x", "/bin/redis-server", ["--model", "caf\udce9\n"])
     line = json.dumps(embedded.asdict(plan)).encode() + b"\n"
 
     assert line.count(b"\n") == 1
