@@ -245,3 +245,15 @@ def deny(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Path], None]:
             monkeypatch.setattr(images, "open", refusing(open, denied), raising=False)
 
     return denying
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty directory of images, with something beside it that is none of ours."""
+    png = b"\x89PNG\r\n\x1a\n" + bytes(20)
+    (tmp_path / "outside.png").write_bytes(png)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "a.png").write_bytes(png)
+    directory = tmp_path / "imgs"
+    directory.mkdir()
+    return directory

@@ -17,17 +17,6 @@ Deny = Callable[[str, Path], None]  # fixture of conftest.py
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """An empty directory of images, with something beside it that is none of ours."""
-    (tmp_path / "outside.png").write_bytes(PNG)
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere" / "a.png").write_bytes(PNG)
-    directory = tmp_path / "imgs"
-    directory.mkdir()
-    return directory
-
-
 def found(directory: Path, leave_out: Path | None = None) -> list[FoundImage | Skipped]:
     return list(find_images(directory, leave_out))
 

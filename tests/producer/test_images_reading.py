@@ -6,24 +6,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from producer.images import forget_folders, read_image_file
 from worker.contract import AnswerError
 
 Deny = Callable[[str, Path], None]  # fixture of conftest.py
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """An empty directory of images, with something beside it that is none of ours."""
-    (tmp_path / "outside.png").write_bytes(PNG)
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere" / "a.png").write_bytes(PNG)
-    directory = tmp_path / "imgs"
-    directory.mkdir()
-    return directory
 
 
 def test_an_image_is_read_as_it_is_now(folder: Path) -> None:
