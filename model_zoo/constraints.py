@@ -1,4 +1,4 @@
-"""What an answer may look like: which characters, how many. Standard library only."""
+"""What an answer may look like: which characters, how many, of which form. Standard library only."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import re
 from dataclasses import dataclass
 
 from model_zoo.errors import ConstraintError
+from model_zoo.lexicon import Lexicon
+from model_zoo.pattern import parse_pattern
+from model_zoo.regex import parse_regex
 
 CHARSET_CLASSES = {
     ":digits:": "0123456789",
@@ -16,32 +19,60 @@ CHARSET_CLASSES = {
 
 @dataclass(frozen=True)
 class Constraints:
-    """Which strings are allowed.
+    """Which strings are allowed: those that every one of these allows.
 
     Attributes:
         charset: the allowed characters; None allows all of the model's.
         min_length: the fewest characters of an answer.
         max_length: the most characters of an answer; None allows as many as the time steps carry.
+        pattern: one kind of character for each place, as given to `--pattern`: LLDDD.
+        regex: an expression that the whole answer matches, as given to `--regex`.
+        lexicon: the words that an answer may be.
     """
 
     charset: str | None = None
     min_length: int = 0
     max_length: int | None = None
+    pattern: str | None = None
+    regex: str | None = None
+    lexicon: Lexicon | None = None
 
     @property
     def limits_length(self) -> bool:
-        """Whether any length is ruled out."""
+        """Whether `min_length` or `max_length` rules any length out."""
         return self.min_length > 0 or self.max_length is not None
 
+    @property
+    def limits_form(self) -> bool:
+        """Whether a pattern, a regex or a lexicon is given."""
+        return any(limit is not None for limit in (self.pattern, self.regex, self.lexicon))
 
-def parse_constraints(charset: str | None, length: str | None) -> Constraints:
-    """Constraints from the texts that `--charset` and `--length` take; None means no constraint.
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing is constrained."""
+        return self == Constraints()
+
+
+def parse_constraints(
+    charset: str | None = None,
+    length: str | None = None,
+    pattern: str | None = None,
+    regex: str | None = None,
+    lexicon: Lexicon | None = None,
+) -> Constraints:
+    """Constraints from the texts that `--charset` and its like take; None means no constraint.
 
     Raises:
-        ConstraintError: a text that is neither.
+        ConstraintError: a text that cannot be read.
     """
     low, high = parse_length(length) if length is not None else (0, None)
-    return Constraints(parse_charset(charset) if charset is not None else None, low, high)
+    if pattern is not None:
+        parse_pattern(pattern)
+    if regex is not None:
+        parse_regex(regex)
+    return Constraints(
+        parse_charset(charset) if charset is not None else None, low, high, pattern, regex, lexicon
+    )
 
 
 def parse_charset(text: str) -> str:

@@ -1,0 +1,80 @@
+"""A pattern such as LLDDD: one kind of character for each place. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from model_zoo.errors import ConstraintError
+
+# How the letters of a pattern are read, by Python's own tests of a character.
+KINDS: dict[str, tuple[str, Callable[[str], bool]]] = {
+    "L": ("a letter", str.isalpha),  # of any script, cased or not
+    "l": ("a lower-case letter", str.islower),
+    "U": ("an upper-case letter", str.isupper),
+    "D": ("a decimal digit", str.isdecimal),  # of any script, but neither a superscript nor a fraction
+    "?": ("a character", lambda char: True),
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """What one place of a pattern takes.
+
+    Attributes:
+        wanted: in words, for a message.
+        takes: whether a character may stand there.
+    """
+
+    wanted: str
+    takes: Callable[[str], bool]
+
+
+def parse_pattern(text: str) -> tuple[Place, ...]:
+    """The places of a pattern.
+
+    `L` is a letter, `l` a lower-case one, `U` an upper-case one, `D` a decimal digit, `?` any character;
+    every other character stands for itself, and so does any character after `\\`.
+
+    Raises:
+        ConstraintError: an empty pattern, or one that ends in the middle of an escape.
+    """
+    if not text:
+        raise ConstraintError("the pattern is empty; give one character for each place, e.g. --pattern LLDDD")
+    places = []
+    chars = iter(text)
+    for char in chars:
+        if char == "\\":
+            literal = next(chars, None)
+            if literal is None:
+                raise ConstraintError(
+                    f"pattern {text!r} ends with a lone backslash; write two for the character itself"
+                )
+            places.append(_literal(literal))
+        elif char in KINDS:
+            places.append(Place(*KINDS[char]))
+        else:
+            places.append(_literal(char))
+    return tuple(places)
+
+
+def _literal(char: str) -> Place:
+    return Place(repr(char), char.__eq__)
+
+
+def match_pattern(text: str, chars: str) -> list[int]:
+    """For each place of a pattern the characters that it takes, as a set of bits: bit i is chars[i].
+
+    Raises:
+        ConstraintError: a pattern that cannot be read, or a place that none of the characters fits.
+    """
+    masks = []
+    for number, place in enumerate(parse_pattern(text), 1):
+        mask = sum(1 << i for i, char in enumerate(chars) if place.takes(char))
+        if not mask:
+            raise ConstraintError(
+                f"pattern {text!r} wants {place.wanted} in place {number}, "
+                f"and the allowed characters {chars!r} have none"
+            )
+        masks.append(mask)
+    return masks
