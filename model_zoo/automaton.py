@@ -3,12 +3,13 @@
 An automaton reads blocks of characters that no constraint tells apart, not characters: an alphabet of a
 thousand characters and the pattern LLDDD make two blocks.
 
-Minimisation: Hopcroft 1971, "An n log n algorithm for minimizing states in a finite automaton".
+Minimisation: Hopcroft 1971, "An n log n algorithm for minimizing states in a finite automaton"; of partial ones:
+Valmari and Lehtinen 2008, "Efficient minimization of DFAs with partial transition functions".
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,10 +18,8 @@ from model_zoo.errors import ConstraintError
 # Beyond this the decoder would take longer than the model; a constraint of so many states is hardly meant.
 MAX_STATES = 10_000
 
-# States times blocks, or times characters: bounds memory where the alphabet is large.
-MAX_MOVES = 4_000_000
-
-NO_STATE = -1
+# Moves of all states together, over blocks and over characters: bounds memory where the alphabet is large.
+MAX_MOVES = 2_000_000
 
 State = TypeVar("State")
 
@@ -30,11 +29,11 @@ class Automaton:
     """A partial deterministic automaton; state 0 is the start, and no states at all allow nothing.
 
     Attributes:
-        next: next[state][block] is the state after a character of the block, or -1.
+        next: next[state][block] is the state after a character of the block; missing where there is none.
         accepting: whether a string may end in the state.
     """
 
-    next: tuple[tuple[int, ...], ...]
+    next: tuple[dict[int, int], ...]
     accepting: tuple[bool, ...]
 
     @property
@@ -43,72 +42,69 @@ class Automaton:
         return not self.next
 
 
+NOTHING = Automaton((), ())
+
+
+def check_size(states: int, moves: int, what: str) -> None:
+    """Refuse what would take too long to decode.
+
+    Raises:
+        ConstraintError: more than `MAX_STATES` states or `MAX_MOVES` moves.
+    """
+    if states > MAX_STATES:
+        raise ConstraintError(f"{what} needs an automaton of more than {MAX_STATES:,} states; simplify it")
+    if moves > MAX_MOVES:
+        raise ConstraintError(f"{what} needs an automaton of more than {MAX_MOVES:,} moves; simplify it")
+
+
 def explore(
-    start: State,
-    moves: Callable[[State], Sequence[State | None]],
-    accepts: Callable[[State], bool],
-    what: str,
+    start: State, moves: Callable[[State], dict[int, State]], accepts: Callable[[State], bool], what: str
 ) -> Automaton:
     """The minimal automaton of all states that the start leads to.
 
     Args:
         start: the state before the first character; states are hashable.
-        moves: the state after each block, None where the string can no longer be allowed.
+        moves: the state after each block that may come next.
         accepts: whether a string may end in the state.
         what: names the constraint in the message.
 
     Raises:
-        ConstraintError: more than `MAX_STATES` states or `MAX_MOVES` moves.
+        ConstraintError: as `check_size`.
     """
     numbers = {start: 0}
     found = [start]
-    rows: list[tuple[int, ...]] = []
+    rows: list[dict[int, int]] = []
+    n_moves = 0
     for state in found:  # grows while it is read
-        row = []
-        for target in moves(state):
-            if target is None:
-                row.append(NO_STATE)
-                continue
+        row = {}
+        for block, target in moves(state).items():
             if target not in numbers:
                 numbers[target] = len(found)
                 found.append(target)
-            row.append(numbers[target])
-        rows.append(tuple(row))
-        check_size(len(found), len(row), what)
+            row[block] = numbers[target]
+        rows.append(row)
+        n_moves += len(row)
+        check_size(len(found), n_moves, what)
     return minimal(Automaton(tuple(rows), tuple(accepts(state) for state in found)))
-
-
-def check_size(states: int, width: int, what: str) -> None:
-    """Refuse what would take too long to decode.
-
-    Raises:
-        ConstraintError: more than `MAX_STATES` states, or `MAX_MOVES` of states times `width`.
-    """
-    if states > MAX_STATES:
-        raise ConstraintError(f"{what} needs an automaton of more than {MAX_STATES:,} states; simplify it")
-    if states * width > MAX_MOVES:
-        raise ConstraintError(f"{what} needs an automaton of more than {MAX_MOVES:,} moves; simplify it")
 
 
 def intersect(left: Automaton, right: Automaton) -> Automaton:
     """What both allow, minimal; over the same blocks.
 
     Raises:
-        ConstraintError: as `explore`.
+        ConstraintError: as `check_size`.
     """
     if left.is_empty or right.is_empty:
-        return Automaton((), ())
+        return NOTHING
 
-    def moves(pair: tuple[int, int]) -> list[tuple[int, int] | None]:
-        return [
-            None if NO_STATE in target else target
-            for target in zip(left.next[pair[0]], right.next[pair[1]], strict=True)
-        ]
+    def moves(pair: tuple[int, int]) -> dict[int, tuple[int, int]]:
+        other = right.next[pair[1]]
+        return {block: (t, other[block]) for block, t in left.next[pair[0]].items() if block in other}
 
     def accepts(pair: tuple[int, int]) -> bool:
         return left.accepting[pair[0]] and right.accepting[pair[1]]
 
-    return explore((0, 0), moves, accepts, "the constraints together")
+    return explore((0, 0), moves, accepts, "the combination of the constraints")
 
 
 def up_to(automaton: Automaton, longest: int) -> Automaton:
@@ -116,53 +112,50 @@ def up_to(automaton: Automaton, longest: int) -> Automaton:
 
     Longer strings may or may not be allowed afterwards.
     """
-    return minimal(Automaton(tuple(_trimmed(automaton, longest)), automaton.accepting))
+    return minimal(_trimmed(automaton, longest))
 
 
 def minimal(automaton: Automaton) -> Automaton:
-    """The same strings with the fewest states; those of an automaton without any have no states."""
-    rows = _trimmed(automaton, 2 * len(automaton.next))
-    if not rows or not (automaton.accepting[0] or any(target != NO_STATE for target in rows[0])):
-        return Automaton((), ())
-    group = _equivalent(rows, automaton.accepting)
+    """The same strings with the fewest states."""
+    live = _trimmed(automaton, 2 * len(automaton.next))
+    if live.is_empty or not (live.accepting[0] or live.next[0]):
+        return NOTHING
+    group = _equivalent(live)
     # The first state of each group stands for it; numbered in the order in which the start reaches them.
     numbers = {group[0]: 0}
     chosen = [0]
-    quotient: list[tuple[int, ...]] = []
+    rows: list[dict[int, int]] = []
     for state in chosen:
-        for target in rows[state]:
-            if target != NO_STATE and group[target] not in numbers:
+        for _, target in sorted(live.next[state].items()):
+            if group[target] not in numbers:
                 numbers[group[target]] = len(chosen)
                 chosen.append(target)
-        quotient.append(tuple(NO_STATE if t == NO_STATE else numbers[group[t]] for t in rows[state]))
-    return Automaton(tuple(quotient), tuple(automaton.accepting[state] for state in chosen))
+        rows.append({block: numbers[group[target]] for block, target in live.next[state].items()})
+    return Automaton(tuple(rows), tuple(live.accepting[state] for state in chosen))
 
 
-def _trimmed(automaton: Automaton, longest: int) -> list[tuple[int, ...]]:
-    """The rows without the moves that lie on no way from the start to an end of at most `longest` moves."""
-    forward: list[list[int]] = [[t for t in row if t != NO_STATE] for row in automaton.next]
-    backward: list[list[int]] = [[] for _ in forward]
+def _trimmed(automaton: Automaton, longest: int) -> Automaton:
+    """Without the moves that lie on no way from the start to an end of at most `longest` moves."""
+    forward = [set(row.values()) for row in automaton.next]
+    backward: list[set[int]] = [set() for _ in forward]
     for state, targets in enumerate(forward):
         for target in targets:
-            backward[target].append(state)
-    before = _distances(forward, [0], longest)
+            backward[target].add(state)
+    before = _distances(forward, range(min(1, len(forward))), longest)
     after = _distances(backward, [s for s, ends in enumerate(automaton.accepting) if ends], longest)
-    return [
-        tuple(
-            target if target != NO_STATE and before[state] + 1 + after[target] <= longest else NO_STATE
-            for target in row
-        )
+    rows = (
+        {block: target for block, target in row.items() if before[state] + 1 + after[target] <= longest}
         for state, row in enumerate(automaton.next)
-    ]
+    )
+    return Automaton(tuple(rows), automaton.accepting)
 
 
-def _distances(neighbours: list[list[int]], starts: list[int], longest: int) -> list[int]:
-    """Fewest moves from any start; `longest` + 1 for what is not reached, or further away."""
+def _distances(neighbours: list[set[int]], starts: Iterable[int], longest: int) -> list[int]:
+    """Fewest moves from any start; `longest` + 1 for what is further away, or not reached."""
     distance = [longest + 1] * len(neighbours)
-    reached = starts if neighbours else []
-    for state in reached:
+    queue = list(starts)
+    for state in queue:
         distance[state] = 0
-    queue = list(reached)
     for state in queue:
         for target in neighbours[state]:
             if distance[state] + 1 < distance[target]:
@@ -171,45 +164,47 @@ def _distances(neighbours: list[list[int]], starts: list[int], longest: int) -> 
     return distance
 
 
-def _equivalent(rows: list[tuple[int, ...]], accepting: tuple[bool, ...]) -> list[int]:
-    """The group of each state: two states are in one group if the same strings lead from them to an end."""
-    sink = len(rows)  # where -1 leads, and, conveniently, the last index
-    sources: list[list[tuple[int, int]]] = [[] for _ in range(sink + 1)]
-    for state, row in enumerate(rows):
-        for block, target in enumerate(row):
+def _equivalent(automaton: Automaton) -> list[int]:
+    """The group of each state: two states are in one group if the same strings lead from them to an end.
+
+    Every state is either on the way to an end or without moves.
+    """
+    states = range(len(automaton.next))
+    sources: list[list[tuple[int, int]]] = [[] for _ in states]
+    movable: dict[int, list[int]] = {}
+    for state, row in enumerate(automaton.next):
+        for block, target in row.items():
             sources[target].append((block, state))
-    ends = {state for state in range(sink) if accepting[state]}
-    members = [part for part in (ends, set(range(sink)) - ends, {sink}) if part]
-    group = [0] * (sink + 1)
-    for number, part in enumerate(members):
-        for state in part:
-            group[state] = number
+            movable.setdefault(block, []).append(state)
+    ends = {state for state in states if automaton.accepting[state]}
+    members = [part for part in (ends, set(states) - ends) if part]
+    group = [0 if state in members[0] else 1 for state in states]
+    for able in movable.values():
+        _split(able, group, members)
     waiting = set(range(len(members)))
     while waiting:
         by_block: dict[int, list[int]] = {}
         for target in members[waiting.pop()]:
             for block, state in sources[target]:
                 by_block.setdefault(block, []).append(state)
-        for states in by_block.values():
-            waiting.update(_split(states, group, members))
+        for entering in by_block.values():
+            waiting.update(_split(entering, group, members))
     return group
 
 
-def _split(states: list[int], group: list[int], members: list[set[int]]) -> list[int]:
+def _split(states: list[int], group: list[int], members: list[set[int]]) -> range:
     """Part the groups that have some of `states` and some others; the new groups, each the smaller half."""
     touched: dict[int, set[int]] = {}
     for state in states:
         touched.setdefault(group[state], set()).add(state)
-    new = []
+    before = len(members)
     for number, moved in touched.items():
         rest = members[number]
         if len(moved) == len(rest):
             continue
         rest -= moved
-        small, large = (moved, rest) if len(moved) <= len(rest) else (rest, moved)
-        members[number] = large
+        small, members[number] = (moved, rest) if len(moved) <= len(rest) else (rest, moved)
         for state in small:
             group[state] = len(members)
-        new.append(len(members))
         members.append(small)
-    return new
+    return range(before, len(members))

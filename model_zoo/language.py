@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 
-from model_zoo.automaton import NO_STATE, Automaton, check_size, intersect, up_to
+from model_zoo.automaton import Automaton, check_size, intersect, up_to
 from model_zoo.constraints import Constraints, check_feasible
 from model_zoo.errors import ConstraintError
 from model_zoo.pattern import match_pattern
-from model_zoo.regex import Places, regex_automaton, regex_places
+from model_zoo.regex import NO_PLACES, regex_automaton, regex_places
 from model_zoo.words import NONE_DROPPED, DroppedWords, filter_words, frames_of
 
-__all__ = ["DroppedWords", "Language", "compile_language"]
+__all__ = ["NO_STATE", "DroppedWords", "Language", "compile_language"]
+
+NO_STATE = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,13 +42,13 @@ class Language:
 
     @property
     def is_free(self) -> bool:
-        """Whether nothing but the charset is constrained."""
+        """Whether every string over `classes` is allowed: nothing but the charset is constrained."""
         return self.words is None and self.accepting == (True,) and NO_STATE not in self.next[0]
 
 
 @dataclass(frozen=True)
 class _Form:
-    """The strings of an allowed length, pattern and regex, over blocks of characters.
+    """The strings of an allowed length, pattern and regex.
 
     Attributes:
         automaton: over the blocks.
@@ -54,15 +56,11 @@ class _Form:
     """
 
     automaton: Automaton
-    blocks: list[str]
+    blocks: Sequence[str]
 
-    def accepts(self, text: str, block_of: dict[str, int]) -> bool:
-        state = 0
-        for char in text:
-            state = self.automaton.next[state][block_of[char]]
-            if state == NO_STATE:
-                return False
-        return self.automaton.accepting[state]
+    def block_of(self) -> dict[str, int]:
+        """The block of each character."""
+        return {char: number for number, block in enumerate(self.blocks) for char in block}
 
 
 @lru_cache(8)
@@ -82,8 +80,8 @@ def compile_language(constraints: Constraints, charset: str, time_steps: int) ->
     form = _compile_form(constraints, allowed, time_steps)
     if form.automaton.is_empty:
         raise ConstraintError(
-            f"{_named(constraints)} no answer that the model can give; "
-            f"its characters are {charset!r}, its time steps {time_steps}"
+            f"{_named(constraints)} no answer of at most {time_steps} characters, "
+            f"which are the model's time steps, from {charset!r:.80}"
         )
     needed = _min_frames(form)
     if needed > time_steps:
@@ -91,27 +89,25 @@ def compile_language(constraints: Constraints, charset: str, time_steps: int) ->
             f"{_named(constraints)} no answer of fewer than {needed} time steps, the model has {time_steps}"
         )
     if constraints.lexicon is not None:
-        return _compile_words(constraints, charset, time_steps, form)
-    ids = {char: number for number, char in enumerate(charset, 1)}
-    return _expand(form, ids, needed)
+        return _compile_words(constraints.lexicon.words, charset, time_steps, form)
+    return _expand(form, charset, needed)
 
 
 def _compile_form(constraints: Constraints, chars: str, time_steps: int) -> _Form:
-    """What charset, length, pattern and regex allow, up to `time_steps` characters."""
-    places = Places(True, 0, 0, [], [])
-    masks: list[int] = []
-    if constraints.regex is not None:
-        places = regex_places(constraints.regex, chars)
-    if constraints.pattern is not None:
-        masks = match_pattern(constraints.pattern, chars)
-    blocks = _blocks([*masks, *places.takes], len(chars))
-    automaton = _length_automaton(constraints, time_steps, len(blocks))
-    if constraints.pattern is not None:
-        automaton = intersect(automaton, _chain([[mask & block > 0 for block in blocks] for mask in masks]))
-    if constraints.regex is not None:
-        automaton = intersect(automaton, regex_automaton(constraints.regex, places, blocks))
+    """What length, pattern and regex allow of these characters, up to `time_steps` of them."""
+    pattern, regex = constraints.pattern, constraints.regex
+    masks = match_pattern(pattern, chars) if pattern is not None else []
+    expression = regex_places(regex, chars) if regex is not None else NO_PLACES
+    blocks = _blocks([*masks, *expression.takes], len(chars))
+    automata = [_length_automaton(constraints, time_steps, len(blocks))]
+    if pattern is not None:
+        automata.append(_chain([[i for i, block in enumerate(blocks) if mask & block] for mask in masks]))
+    if regex is not None:
+        automata.append(regex_automaton(regex, expression, blocks))
+    if len(automata) > 1 and not constraints.limits_length:
+        del automata[0]
     texts = ["".join(char for i, char in enumerate(chars) if block >> i & 1) for block in blocks]
-    return _Form(up_to(automaton, time_steps), texts)
+    return _Form(up_to(reduce(intersect, automata), time_steps), texts)
 
 
 def _blocks(masks: Sequence[int], size: int) -> list[int]:
@@ -122,23 +118,22 @@ def _blocks(masks: Sequence[int], size: int) -> list[int]:
     return sorted(blocks)
 
 
-def _length_automaton(constraints: Constraints, time_steps: int, width: int) -> Automaton:
+def _length_automaton(constraints: Constraints, time_steps: int, n_blocks: int) -> Automaton:
     low, high = constraints.min_length, constraints.max_length
     if high is not None and high < low:
         raise ConstraintError(f"a length of {low} to {high} allows nothing; give a range like 4-6")
+    if high is not None and high < time_steps:
+        chain = _chain([range(n_blocks)] * high)
+        return Automaton(chain.next, tuple(low <= state for state in range(high + 1)))
     # No string is longer than the time steps, so a higher limit is none.
-    if high is None or high >= time_steps:
-        rows = [(state + 1,) * width for state in range(low)] + [(low,) * width]
-        return Automaton(tuple(rows), (False,) * low + (True,))
-    chain = _chain([[True] * width] * high)
-    return Automaton(chain.next, tuple(low <= state for state in range(high + 1)))
+    rows = [dict.fromkeys(range(n_blocks), min(state + 1, low)) for state in range(low + 1)]
+    return Automaton(tuple(rows), (False,) * low + (True,))
 
 
-def _chain(places: Sequence[Sequence[bool]]) -> Automaton:
-    """The strings with one character for each place; places[i][block] tells whether the block fits."""
-    rows = [tuple(i + 1 if fits else NO_STATE for fits in place) for i, place in enumerate(places)]
-    width = len(places[0]) if places else 0
-    return Automaton((*rows, (NO_STATE,) * width), (False,) * len(places) + (True,))
+def _chain(places: Sequence[Sequence[int]]) -> Automaton:
+    """The strings with one character for each place, of one of the blocks that it takes."""
+    rows = [dict.fromkeys(blocks, i) for i, blocks in enumerate(places, 1)]
+    return Automaton((*rows, {}), (False,) * len(places) + (True,))
 
 
 def _min_frames(form: _Form) -> int:
@@ -148,62 +143,68 @@ def _min_frames(form: _Form) -> int:
     a block of one character forces a repeat. So the search is over states and the last character's block.
     """
     alone = [len(block) == 1 for block in form.blocks]
-    layers: list[set[tuple[int, int]]] = [{(0, NO_STATE)}, set(), set()]
+    now, soon, later = {(0, -1)}, set[tuple[int, int]](), set[tuple[int, int]]()
     seen: set[tuple[int, int]] = set()
     frames = 0
-    while True:
-        for state, last in layers[0] - seen:
-            if form.automaton.accepting[state]:
-                return frames
-            for block, target in enumerate(form.automaton.next[state]):
-                if target != NO_STATE:
-                    layers[2 if alone[block] and block == last else 1].add((target, block))
-        seen |= layers[0]
-        layers = [layers[1], layers[2], set()]
+    while not any(form.automaton.accepting[state] for state, _ in now):
+        for state, last in now - seen:
+            for block, target in form.automaton.next[state].items():
+                is_repeat = alone[block] and block == last
+                (later if is_repeat else soon).add((target, block))
+        seen |= now
+        now, soon, later = soon, later, set()
         frames += 1
+    return frames
 
 
-def _expand(form: _Form, ids: dict[str, int], min_frames: int) -> Language:
+def _expand(form: _Form, charset: str, min_frames: int) -> Language:
     """From blocks to classes, without those that no string uses."""
-    used = [
-        number
-        for number in range(len(form.blocks))
-        if any(row[number] != NO_STATE for row in form.automaton.next)
+    used = set[int]().union(*form.automaton.next)
+    block_of = form.block_of()
+    pairs = [
+        (class_id, block_of[char])
+        for class_id, char in enumerate(charset, 1)
+        if block_of.get(char, NO_STATE) in used
     ]
-    pairs = sorted((ids[char], number) for number in used for char in form.blocks[number])
-    check_size(len(form.automaton.next), len(pairs), "the constraints together")
-    rows = tuple(tuple(row[number] for _, number in pairs) for row in form.automaton.next)
-    return Language(tuple(i for i, _ in pairs), rows, form.automaton.accepting, None, min_frames)
-
-
-def _compile_words(constraints: Constraints, charset: str, time_steps: int, form: _Form) -> Language:
-    """The language of a lexicon: its words that everything else allows, and their hull."""
-    assert constraints.lexicon is not None
-    block_of = {char: number for number, block in enumerate(form.blocks) for char in block}
-    words, dropped = filter_words(
-        constraints.lexicon.words,
-        charset,
-        time_steps,
-        lambda word: block_of.keys() >= set(word) and form.accepts(word, block_of),
+    rows = form.automaton.next
+    check_size(len(rows), len(rows) * len(pairs), "the combination of the constraints")
+    expanded = tuple(tuple(row.get(block, NO_STATE) for _, block in pairs) for row in rows)
+    return Language(
+        tuple(class_id for class_id, _ in pairs), expanded, form.automaton.accepting, None, min_frames
     )
-    chars = set().union(*words)
-    ids = {char: number for number, char in enumerate(charset, 1) if char in chars}
-    lengths = {len(word) for word in words}
-    hull = Constraints(min_length=min(lengths), max_length=max(lengths))
-    automaton = up_to(_length_automaton(hull, max(lengths) + 1, 1), max(lengths))
-    language = _expand(_Form(automaton, ["".join(ids)]), ids, min(map(frames_of, words)))
+
+
+def _compile_words(lexicon: tuple[str, ...], charset: str, time_steps: int, form: _Form) -> Language:
+    """The language of a lexicon: its words that everything else allows, and their hull."""
+    block_of, rows, accepting = form.block_of(), form.automaton.next, form.automaton.accepting
+
+    def allows(word: str) -> bool:
+        state = 0
+        for char in word:
+            target = rows[state].get(block_of.get(char, NO_STATE))
+            if target is None:
+                return False
+            state = target
+        return accepting[state]
+
+    words, dropped = filter_words(lexicon, charset, time_steps, allows)
+    lengths = set(map(len, words))
+    hull = _chain([range(1)] * max(lengths))
+    ends = tuple(min(lengths) <= state for state in range(max(lengths) + 1))
+    chars = "".join(sorted(set().union(*words)))
+    language = _expand(_Form(Automaton(hull.next, ends), [chars]), charset, min(map(frames_of, words)))
     return Language(language.classes, language.next, language.accepting, words, language.min_frames, dropped)
 
 
 def _named(constraints: Constraints) -> str:
     """The constraints in words, with their verb."""
     low, high = constraints.min_length, constraints.max_length
-    length = None if not constraints.limits_length else f"{low}" if low == high else f"{low}-{high or ''}"
+    length = (f"{low}" if low == high else f"{low}-{high or ''}") if constraints.limits_length else None
     given = {
         "charset": constraints.charset,
         "length": length,
         "pattern": constraints.pattern,
         "regex": constraints.regex,
     }
-    named = [f"{name} {text!r}" for name, text in given.items() if text is not None]
+    named = [f"{name} {text!r:.80}" for name, text in given.items() if text is not None]
     return f"{' and '.join(named)} {'allows' if len(named) == 1 else 'together allow'}"

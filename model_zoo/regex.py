@@ -1,8 +1,8 @@
 """Regular expressions in Python's syntax, as automata. Standard library only.
 
 Python's own parser reads the expression, and Python's own compiler says which characters each of its parts
-takes, so that syntax, flags and classes are exactly those of `re`. What lies between is Glushkov's construction:
-a state is the set of places in the expression that the last character may stand for.
+takes, so that syntax, flags and classes are exactly those of `re`. Between them is Glushkov's construction: a
+state is the set of places in the expression that the last character may stand for.
 
 Source: Glushkov 1961, "The abstract theory of automata".
 """
@@ -30,7 +30,7 @@ MAX_PARTS = 10_000
 MAX_DEPTH = 50
 
 # Places that all states together may stand for: about two seconds of work.
-MAX_WORK = 4_000_000
+MAX_WORK = 3_000_000
 
 _REFUSED = {
     "ASSERT": "look-ahead or look-behind",
@@ -84,6 +84,7 @@ class _Where:
 
 
 _EMPTY = _Part(True)
+NO_PLACES = Places(True, 0, 0, [], [])
 
 
 def parse_regex(text: str) -> None:
@@ -115,33 +116,33 @@ def regex_places(text: str, chars: str) -> Places:
     return Places(part.nullable, part.first, part.last, builder.follow, builder.takes)
 
 
-def regex_automaton(text: str, places: Places, blocks: Sequence[int]) -> Automaton:
+def regex_automaton(text: str, expression: Places, blocks: Sequence[int]) -> Automaton:
     """The minimal automaton of an expression.
 
     Args:
-        text: the expression, for the message.
-        places: of the expression.
+        text: as it was given, for the message.
+        expression: its places.
         blocks: sets of characters, so that each place takes all of a set or none.
 
     Raises:
         ConstraintError: more states than the decoder should follow.
     """
-    size = len(places.takes)
-    taken = [sum(1 << p for p in range(size) if places.takes[p] & block) for block in blocks]
+    size = len(expression.takes)
+    taken = [sum(1 << p for p in range(size) if expression.takes[p] & block) for block in blocks]
     start = 1 << size  # a place of its own before the first character
     work = 0
 
-    def moves(state: int) -> list[int | None]:
+    def moves(state: int) -> dict[int, int]:
         nonlocal work
         work += state.bit_count()
         if work > MAX_WORK:
             raise ConstraintError(f"regex {text!r} is too ambiguous to compile; simplify it")
         after = 0
         for place in _bits(state):
-            after |= places.first if place == size else places.follow[place]
-        return [after & block or None for block in taken]
+            after |= expression.first if place == size else expression.follow[place]
+        return {block: places for block, mask in enumerate(taken) if (places := after & mask)}
 
-    ends = places.last | (start if places.nullable else 0)
+    ends = expression.last | (start if expression.nullable else 0)
     return explore(start, moves, lambda state: bool(state & ends), f"regex {text!r}")
 
 
