@@ -3,8 +3,8 @@
 An automaton reads blocks of characters that no constraint tells apart, not characters: an alphabet of a
 thousand characters and the pattern LLDDD make two blocks.
 
-Minimisation: Hopcroft 1971, "An n log n algorithm for minimizing states in a finite automaton"; of partial ones:
-Valmari and Lehtinen 2008, "Efficient minimization of DFAs with partial transition functions".
+Minimisation: Hopcroft 1971, "An n log n algorithm for minimizing states in a finite automaton"; with moves
+missing: Valmari and Lehtinen 2008, "Efficient minimization of DFAs with partial transition functions".
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache, reduce
+from functools import cached_property, lru_cache, reduce
 
 from model_zoo.automaton import Automaton, check_size, intersect, up_to
 from model_zoo.constraints import Constraints, check_feasible
@@ -58,9 +58,21 @@ class _Form:
     automaton: Automaton
     blocks: Sequence[str]
 
+    @cached_property
     def block_of(self) -> dict[str, int]:
         """The block of each character."""
         return {char: number for number, block in enumerate(self.blocks) for char in block}
+
+    def accepts(self, text: str) -> bool:
+        """Whether a string is allowed."""
+        rows, block_of = self.automaton.next, self.block_of
+        state = 0
+        for char in text:
+            target = rows[state].get(block_of.get(char, NO_STATE))
+            if target is None:
+                return False
+            state = target
+        return self.automaton.accepting[state]
 
 
 @lru_cache(8)
@@ -80,8 +92,8 @@ def compile_language(constraints: Constraints, charset: str, time_steps: int) ->
     form = _compile_form(constraints, allowed, time_steps)
     if form.automaton.is_empty:
         raise ConstraintError(
-            f"{_named(constraints)} no answer of at most {time_steps} characters, "
-            f"which are the model's time steps, from {charset!r:.80}"
+            f"{_named(constraints)} no answer that fits the model: at most {time_steps} characters "
+            f"(its time steps) of {charset!r:.80}"
         )
     needed = _min_frames(form)
     if needed > time_steps:
@@ -89,7 +101,11 @@ def compile_language(constraints: Constraints, charset: str, time_steps: int) ->
             f"{_named(constraints)} no answer of fewer than {needed} time steps, the model has {time_steps}"
         )
     if constraints.lexicon is not None:
-        return _compile_words(constraints.lexicon.words, charset, time_steps, form)
+        is_alone = constraints == Constraints(lexicon=constraints.lexicon)
+        words, dropped = filter_words(
+            constraints.lexicon.words, charset, time_steps, None if is_alone else form.accepts
+        )
+        return _hull(words, dropped, charset)
     return _expand(form, charset, needed)
 
 
@@ -160,11 +176,10 @@ def _min_frames(form: _Form) -> int:
 def _expand(form: _Form, charset: str, min_frames: int) -> Language:
     """From blocks to classes, without those that no string uses."""
     used = set[int]().union(*form.automaton.next)
-    block_of = form.block_of()
     pairs = [
-        (class_id, block_of[char])
+        (class_id, form.block_of[char])
         for class_id, char in enumerate(charset, 1)
-        if block_of.get(char, NO_STATE) in used
+        if form.block_of.get(char, NO_STATE) in used
     ]
     rows = form.automaton.next
     check_size(len(rows), len(rows) * len(pairs), "the combination of the constraints")
@@ -174,26 +189,14 @@ def _expand(form: _Form, charset: str, min_frames: int) -> Language:
     )
 
 
-def _compile_words(lexicon: tuple[str, ...], charset: str, time_steps: int, form: _Form) -> Language:
-    """The language of a lexicon: its words that everything else allows, and their hull."""
-    block_of, rows, accepting = form.block_of(), form.automaton.next, form.automaton.accepting
-
-    def allows(word: str) -> bool:
-        state = 0
-        for char in word:
-            target = rows[state].get(block_of.get(char, NO_STATE))
-            if target is None:
-                return False
-            state = target
-        return accepting[state]
-
-    words, dropped = filter_words(lexicon, charset, time_steps, allows)
+def _hull(words: tuple[str, ...], dropped: DroppedWords, charset: str) -> Language:
+    """The language of some words: all strings of their characters and of their lengths."""
     lengths = set(map(len, words))
-    hull = _chain([range(1)] * max(lengths))
+    chain = _chain([range(1)] * max(lengths))
     ends = tuple(min(lengths) <= state for state in range(max(lengths) + 1))
     chars = "".join(sorted(set().union(*words)))
-    language = _expand(_Form(Automaton(hull.next, ends), [chars]), charset, min(map(frames_of, words)))
-    return Language(language.classes, language.next, language.accepting, words, language.min_frames, dropped)
+    hull = _expand(_Form(Automaton(chain.next, ends), [chars]), charset, min(map(frames_of, words)))
+    return Language(hull.classes, hull.next, hull.accepting, words, hull.min_frames, dropped)
 
 
 def _named(constraints: Constraints) -> str:

@@ -26,8 +26,8 @@ _compiler = importlib.import_module("re._compiler")
 # Parts of an expression with its counted repeats written out.
 MAX_PARTS = 10_000
 
-# Groups within groups; more than this is no expression that somebody wrote.
-MAX_DEPTH = 50
+# Sequences within sequences; more than this nobody writes, and much more Python's parser cannot read.
+MAX_DEPTH = 100
 
 # Places that all states together may stand for: about two seconds of work.
 MAX_WORK = 3_000_000
@@ -112,7 +112,7 @@ def regex_places(text: str, chars: str) -> Places:
     except RecursionError as error:
         raise _too_deep(text) from error
     except (re.error, OverflowError, ValueError) as error:
-        raise ConstraintError(f"regex {text!r} cannot be read: {error}") from error
+        raise ConstraintError(f"regex {text!r:.80} cannot be read: {error}") from error
     return Places(part.nullable, part.first, part.last, builder.follow, builder.takes)
 
 
@@ -136,14 +136,14 @@ def regex_automaton(text: str, expression: Places, blocks: Sequence[int]) -> Aut
         nonlocal work
         work += state.bit_count()
         if work > MAX_WORK:
-            raise ConstraintError(f"regex {text!r} is too ambiguous to compile; simplify it")
+            raise ConstraintError(f"regex {text!r:.80} is too ambiguous to compile; simplify it")
         after = 0
         for place in _bits(state):
             after |= expression.first if place == size else expression.follow[place]
         return {block: places for block, mask in enumerate(taken) if (places := after & mask)}
 
     ends = expression.last | (start if expression.nullable else 0)
-    return explore(start, moves, lambda state: bool(state & ends), f"regex {text!r}")
+    return explore(start, moves, lambda state: bool(state & ends), f"regex {text!r:.80}")
 
 
 def _bits(mask: int) -> Iterator[int]:
@@ -154,9 +154,7 @@ def _bits(mask: int) -> Iterator[int]:
 
 
 def _too_deep(text: str) -> ConstraintError:
-    return ConstraintError(
-        f"a regex of {len(text):,} characters nests more than {MAX_DEPTH} groups; simplify it"
-    )
+    return ConstraintError(f"regex {text!r:.80} nests its groups too deeply; simplify it")
 
 
 @dataclass
@@ -174,12 +172,12 @@ class _Builder:
         """Parts one after another."""
         if where.depth > MAX_DEPTH:
             raise _too_deep(self.text)
-        widths = [tree[i : i + 1].getwidth()[1] for i in range(len(tree))]
+        consuming = [i for i in range(len(tree)) if tree[i : i + 1].getwidth()[1] > 0]
         result = _EMPTY
         # From the end, so that a chain of optional parts costs its length and not the square of it.
         for i in reversed(range(len(tree))):
-            at_start = where.at_start and not any(widths[:i])
-            at_end = where.at_end and not any(widths[i + 1 :])
+            at_start = where.at_start and (not consuming or i <= consuming[0])
+            at_end = where.at_end and (not consuming or i >= consuming[-1])
             inner = _Where(where.flags, at_start, at_end, where.depth + 1)
             result = self._join(self._part(tree[i], inner), result)
         return result
@@ -189,11 +187,13 @@ class _Builder:
         self.parts += 1
         if self.parts > MAX_PARTS:
             raise ConstraintError(
-                f"regex {self.text!r} has more than {MAX_PARTS:,} parts, repeats written out; simplify it"
+                f"regex {self.text!r:.80} has more than {MAX_PARTS:,} parts, repeats written out; simplify it"
             )
         name = argument.name if op.name == "AT" else op.name
         if name in _REFUSED:
-            raise ConstraintError(f"regex {self.text!r} has {_REFUSED[name]}, which is not supported here")
+            raise ConstraintError(
+                f"regex {self.text!r:.80} has {_REFUSED[name]}, which is not supported here"
+            )
         if op.name == "AT":
             return self._anchor(name, where)
         if name in _CHARACTERS:
@@ -202,7 +202,7 @@ class _Builder:
             return self._either([self.sequence(branch, where) for branch in argument[1]])
         if name == "SUBPATTERN":
             _, added, removed, tree = argument
-            flags = where.flags & ~removed | added
+            flags = _compiler._combine_flags(where.flags, added, removed)
             return self.sequence(tree, _Where(flags, where.at_start, where.at_end, where.depth))
         return self._repeat(argument, where)
 
@@ -211,7 +211,7 @@ class _Builder:
             return _EMPTY
         sign, side = ("^ or \\A", "start") if name in _AT_START else ("$ or \\Z", "end")
         raise ConstraintError(
-            f"regex {self.text!r} has {sign} elsewhere than at its {side}; leave it out, "
+            f"regex {self.text!r:.80} has {sign} elsewhere than at its {side}; leave it out, "
             "the whole answer is matched anyway"
         )
 
