@@ -58,29 +58,35 @@ def check_size(states: int, moves: int, what: str) -> None:
 
 
 def explore(
-    start: State, moves: Callable[[State], dict[int, State]], accepts: Callable[[State], bool], what: str
+    start: State,
+    moves: Callable[[State], dict[int, State]],
+    accepts: Callable[[State], bool],
+    longest: int,
+    what: str,
 ) -> Automaton:
-    """The minimal automaton of all states that the start leads to.
+    """The minimal automaton of the states that the start leads to.
 
     Args:
         start: the state before the first character; states are hashable.
         moves: the state after each block that may come next.
         accepts: whether a string may end in the state.
+        longest: the most characters of a string that matters; longer ones may be missing.
         what: names the constraint in the message.
 
     Raises:
         ConstraintError: as `check_size`.
     """
     numbers = {start: 0}
-    found = [start]
+    found, depths = [start], [0]
     rows: list[dict[int, int]] = []
     n_moves = 0
-    for state in found:  # grows while it is read
+    for state, depth in zip(found, depths, strict=True):  # both grow while they are read
         row = {}
-        for block, target in moves(state).items():
+        for block, target in moves(state).items() if depth < longest else ():
             if target not in numbers:
                 numbers[target] = len(found)
                 found.append(target)
+                depths.append(depth + 1)
             row[block] = numbers[target]
         rows.append(row)
         n_moves += len(row)
@@ -88,8 +94,8 @@ def explore(
     return minimal(Automaton(tuple(rows), tuple(accepts(state) for state in found)))
 
 
-def intersect(left: Automaton, right: Automaton) -> Automaton:
-    """What both allow, minimal; over the same blocks.
+def intersect(left: Automaton, right: Automaton, longest: int) -> Automaton:
+    """What both allow of at most `longest` characters, minimal; over the same blocks.
 
     Raises:
         ConstraintError: as `check_size`.
@@ -104,7 +110,7 @@ def intersect(left: Automaton, right: Automaton) -> Automaton:
     def accepts(pair: tuple[int, int]) -> bool:
         return left.accepting[pair[0]] and right.accepting[pair[1]]
 
-    return explore((0, 0), moves, accepts, "the combination of the constraints")
+    return explore((0, 0), moves, accepts, longest, "the combination of the constraints")
 
 
 def up_to(automaton: Automaton, longest: int) -> Automaton:

@@ -4,7 +4,7 @@ ZooError
  +-- ModelNotFound     no card of that name or path
  +-- CardError         a card that cannot be read, or that names what this version does not know
  +-- WeightsMismatch   the weights are not those that the card names
- +-- ConstraintError   a charset or length that allows nothing the model could answer
+ +-- ConstraintError   constraints that cannot be read, or that allow nothing the model could answer
  +-- UnreadableImage   bytes that are no image we read; carries a code
  +-- DataError         labelled images that cannot be trained or measured on
  +-- DeviceError       a device that is not there
@@ -30,7 +30,7 @@ class WeightsMismatch(ZooError):  # noqa: N818
 
 
 class ConstraintError(ZooError):
-    """A charset or length that allows nothing the model could answer."""
+    """Constraints that cannot be read, or that allow nothing the model could answer."""
 
 
 class DataError(ZooError):

@@ -95,6 +95,8 @@ def compile_language(constraints: Constraints, charset: str, time_steps: int) ->
             f"{_named(constraints)} no answer that fits the model: at most {time_steps} characters "
             f"(its time steps) of {charset!r:.80}"
         )
+    if not any(form.automaton.next):
+        raise ConstraintError(f"{_named(constraints)} the empty answer alone")
     needed = _min_frames(form)
     if needed > time_steps:
         raise ConstraintError(
@@ -119,11 +121,12 @@ def _compile_form(constraints: Constraints, chars: str, time_steps: int) -> _For
     if pattern is not None:
         automata.append(_chain([[i for i, block in enumerate(blocks) if mask & block] for mask in masks]))
     if regex is not None:
-        automata.append(regex_automaton(regex, expression, blocks))
+        automata.append(regex_automaton(regex, expression, blocks, time_steps))
     if len(automata) > 1 and not constraints.limits_length:
         del automata[0]
     texts = ["".join(char for i, char in enumerate(chars) if block >> i & 1) for block in blocks]
-    return _Form(up_to(reduce(intersect, automata), time_steps), texts)
+    automaton = reduce(lambda left, right: intersect(left, right, time_steps), automata)
+    return _Form(up_to(automaton, time_steps), texts)
 
 
 def _blocks(masks: Sequence[int], size: int) -> list[int]:

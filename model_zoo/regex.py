@@ -29,8 +29,8 @@ MAX_PARTS = 10_000
 # Sequences within sequences; more than this nobody writes, and much more Python's parser cannot read.
 MAX_DEPTH = 100
 
-# Places that all states together may stand for: about two seconds of work.
-MAX_WORK = 3_000_000
+# Places that all states together may stand for: a second or two of work.
+MAX_WORK = 2_000_000
 
 _REFUSED = {
     "ASSERT": "look-ahead or look-behind",
@@ -94,6 +94,8 @@ def parse_regex(text: str) -> None:
         ConstraintError: no expression of Python's, one with look-around, back-references or another part
             that is no matter of the characters alone, or one that is too large.
     """
+    if not text:
+        raise ConstraintError("the regex is empty; give one that the whole answer matches, or leave it out")
     regex_places(text, "")
 
 
@@ -116,13 +118,14 @@ def regex_places(text: str, chars: str) -> Places:
     return Places(part.nullable, part.first, part.last, builder.follow, builder.takes)
 
 
-def regex_automaton(text: str, expression: Places, blocks: Sequence[int]) -> Automaton:
-    """The minimal automaton of an expression.
+def regex_automaton(text: str, expression: Places, blocks: Sequence[int], longest: int) -> Automaton:
+    """The minimal automaton of what an expression matches of at most `longest` characters.
 
     Args:
         text: as it was given, for the message.
         expression: its places.
         blocks: sets of characters, so that each place takes all of a set or none.
+        longest: as for `explore`.
 
     Raises:
         ConstraintError: more states than the decoder should follow.
@@ -143,7 +146,7 @@ def regex_automaton(text: str, expression: Places, blocks: Sequence[int]) -> Aut
         return {block: places for block, mask in enumerate(taken) if (places := after & mask)}
 
     ends = expression.last | (start if expression.nullable else 0)
-    return explore(start, moves, lambda state: bool(state & ends), f"regex {text!r:.80}")
+    return explore(start, moves, lambda state: bool(state & ends), longest, f"regex {text!r:.80}")
 
 
 def _bits(mask: int) -> Iterator[int]:

@@ -49,8 +49,8 @@ def filter_words(
     dropped = DroppedWords(len(words) - len(readable), len(readable) - len(fitting), len(fitting) - len(kept))
     if not kept:
         raise ConstraintError(
-            f"none of the lexicon's {len(words):,} words is left: {dropped.unreadable:,} have characters "
-            f"that the model lacks, {dropped.too_long:,} need more than its {time_steps} time steps, "
-            f"{dropped.excluded:,} are not of the charset, length, pattern or regex given"
+            f"none of the lexicon's {len(words):,} words is left; left out are {dropped.unreadable:,} for "
+            f"characters that the model lacks, {dropped.too_long:,} for its {time_steps} time steps, "
+            f"{dropped.excluded:,} for the charset, length, pattern or regex given"
         )
     return kept, dropped
