@@ -77,7 +77,7 @@ def length_log_mass(log_probs: Tensor, min_length: int, max_length: int) -> Tens
     for t, frame in enumerate(log_probs.unbind(1)):
         reached = slice(0, min(t + 2, max_length + 1))  # no path is longer than it has frames
         was_blank, was_label = blank[:, reached], label[:, reached]
-        entering = torch.logaddexp(was_blank[:, :-1, None], _sum_of_others(was_label[:, :-1]))
+        entering = torch.logaddexp(was_blank[:, :-1, None], sum_of_others(was_label[:, :-1]))
         entering = pad(entering, (0, 0, 1, 0), value=NOTHING)  # no path enters length 0
         blank[:, reached] = torch.logaddexp(was_blank, was_label.logsumexp(-1)) + frame[:, :1]
         label[:, reached] = torch.logaddexp(was_label, entering) + frame[:, None, 1:]
@@ -85,7 +85,7 @@ def length_log_mass(log_probs: Tensor, min_length: int, max_length: int) -> Tens
     return ends.logsumexp(-1)
 
 
-def _sum_of_others(values: Tensor) -> Tensor:
+def sum_of_others(values: Tensor) -> Tensor:
     """For each class the log of the sum of all others, by running sums from both sides.
 
     The sum of all less the one itself would lose every digit where one class has nearly all of it. For the

@@ -1,30 +1,28 @@
-"""Log-probabilities of a batch to its most probable strings."""
+"""Log-probabilities of a batch to its most probable allowed strings."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from model_zoo import beam
-from model_zoo.charset import BLANK_ID, Charset
-from model_zoo.constraints import Constraints, check_feasible
-from model_zoo.ctc import NOTHING, length_log_mass, pack_labels, string_log_probs
-from model_zoo.errors import ConstraintError, ZooError
+from model_zoo import exact
+from model_zoo.charset import Charset
+from model_zoo.constraints import Constraints
+from model_zoo.errors import ConstraintError
+from model_zoo.exact.tables import tabulate
+from model_zoo.inexact import search_alignments, search_beam, search_greedy
+from model_zoo.language import compile_language
 
-METHODS = ("greedy", "beam")
+METHODS = ("exact", "beam", "greedy", "alignment-beam")
 
-# Two probabilities closer than this, relative to the larger, are a tie: the sums are exact to about 1e-13.
-TIE = 1e-9
-
-# What the search takes for zero: no real path is so improbable, and over finite scores it never runs dry.
-_SEARCH_FLOOR = -1e5
-
-# Scores that one step of the search holds at a time, 8 bytes each; larger batches are decoded in parts.
-_MAX_SCORES = 4_000_000
+NO_CONSTRAINTS = Constraints()
 
 
 @dataclass(frozen=True)
@@ -36,10 +34,23 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Decoded:
-    """The readings of one item, best first; at least one."""
+class Item:
+    """The readings of one item.
+
+    Attributes:
+        candidates: best first; at least one.
+        proven: no other allowed string is more probable than these.
+        gap: log of how many times as probable as the best one an unseen string could be; 0 where ruled out.
+        allowed_mass: what the model gives all allowed strings together; of an interval the lower end.
+        probability_high: upper end of the best reading's probability, where that is an interval; else the
+            same.
+    """
 
     candidates: tuple[Candidate, ...]
+    proven: bool
+    gap: float
+    allowed_mass: float
+    probability_high: float
 
     @property
     def text(self) -> str:
@@ -48,81 +59,173 @@ class Decoded:
 
     @property
     def probability(self) -> float:
-        """Of the best reading."""
+        """Of the best reading; of an interval the lower end."""
         return self.candidates[0].probability
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """The readings of a batch of N items, in arrays; texts are made when they are asked for.
+
+    Attributes:
+        charset: of the model.
+        ids: class ids of the characters, best reading first, padded with 0, (N, n_best, L).
+        lengths: of the readings, -1 where there are fewer than n_best, (N, n_best).
+        log_probs: of each reading among all allowed strings, -inf where there is none, (N, n_best). Where the
+            allowed strings' mass is an interval, the lower end.
+        log_mass: of all allowed strings in what the model says, lower and upper end, (N, 2). They differ only
+            for a lexicon.
+        proven: no other allowed string is more probable than the readings, (N,). Only `exact` proves.
+        gap: log of how many times as probable as the best reading an unseen string could be, (N,): 0 where
+            that is ruled out, inf where nothing is known.
+        expanded: prefixes that the search looked at, 0 for other methods, (N,).
+    """
+
+    charset: Charset
+    ids: NDArray[np.int32]
+    lengths: NDArray[np.int32]
+    log_probs: NDArray[np.float64]
+    log_mass: NDArray[np.float64]
+    proven: NDArray[np.bool_]
+    gap: NDArray[np.float64]
+    expanded: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The best reading of each item."""
+        return self._texts(self.ids[:, 0], self.lengths[:, 0])
+
+    @cached_property
+    def n_best_texts(self) -> list[list[str]]:
+        """The readings of each item, best first."""
+        N, M, L = self.ids.shape
+        flat = self._texts(self.ids.reshape(N * M, L), self.lengths.reshape(N * M))
+        counts = (self.lengths >= 0).sum(1).tolist()
+        return [flat[i * M : i * M + count] for i, count in enumerate(counts)]
+
+    def __getitem__(self, item: int) -> Item:
+        chances = np.exp(self.log_probs[item]).tolist()
+        low, high = self.log_mass[item].tolist()
+        best = float(self.log_probs[item, 0])
+        return Item(
+            candidates=tuple(map(Candidate, self.n_best_texts[item], chances)),
+            proven=bool(self.proven[item]),
+            gap=float(self.gap[item]),
+            allowed_mass=math.exp(low),
+            probability_high=math.exp(min(0.0, best + high - low)),
+        )
+
+    def __iter__(self) -> Iterator[Item]:
+        return (self[item] for item in range(len(self)))
+
+    def _texts(self, ids: NDArray[np.int32], lengths: NDArray[np.int32]) -> list[str]:
+        """The texts of class ids (R, L) that are padded with 0."""
+        if "\0" in self.charset.chars:  # numpy takes it for padding
+            return [
+                self.charset.decode(row[: max(n, 0)])
+                for row, n in zip(ids.tolist(), lengths.tolist(), strict=True)
+            ]
+        longest = max(1, int(lengths.max(initial=0)))
+        points = self._points[ids[:, :longest]] if ids.shape[1] else np.zeros((len(ids), 1), np.uint32)
+        texts: list[str] = np.ascontiguousarray(points).view(f"<U{points.shape[1]}")[:, 0].tolist()
+        return texts
+
+    @cached_property
+    def _points(self) -> NDArray[np.uint32]:
+        """The code point of each class, 0 for the blank."""
+        return np.array([0, *map(ord, self.charset.chars)], np.uint32)
 
 
 @torch.inference_mode()
 def decode(
     log_probs: Tensor,
     charset: Charset,
-    constraints: Constraints,
+    constraints: Constraints = NO_CONSTRAINTS,
     *,
-    method: str = "beam",
-    beam_width: int = 10,
     n_best: int = 1,
-) -> list[Decoded]:
-    """The most probable strings of each item.
+    method: str = "exact",
+    beam_width: int = 10,
+    engine: str = "auto",
+) -> Decoded:
+    """The most probable allowed strings of each item.
 
-    The allowed classes of each frame are normalised to one (so raw scores do as well). A string's probability
-    is the sum over all its paths, divided by the same sum for all strings of an allowed length; it does not
-    depend on what the search kept. Readings are ordered by it; ties go to the smaller class ids.
+    A string's probability is the sum over all its paths (Graves et al. 2006), divided by the same sum over
+    all allowed strings; it does not depend on what a search kept. Readings are ordered by it; where two agree
+    within 1e-9, relative, the smaller tuple of class ids is first.
 
     Args:
-        log_probs: (N, T, C), C the charset's classes, blank first; -inf is allowed, NaN and +inf are not.
+        log_probs: float (N, T, C), C the charset's classes, blank first; frames need not sum to one, -inf is
+            allowed, NaN and +inf are not.
         charset: of the model.
         constraints: which strings are allowed.
-        method: `greedy`, the best class of each frame; or `beam`, which finds the best string more often.
+        n_best: readings wanted of each item; fewer where there are fewer.
+        method: `exact`, the most probable strings, with a proof; `beam`, a prefix beam search; `greedy`, the
+            best class of each frame; `alignment-beam`, which keeps the best paths instead of prefixes and
+            leaves out classes below 0.01 (the decoder of "From CNN to CRNN", 2022, kept for comparison).
         beam_width: prefixes that `beam` keeps (for each length, where the length is limited).
-        n_best: readings wanted of each item; fewer where the search found fewer.
-
-    Returns:
-        One result per item, in order.
+        engine: of `exact`: `auto`, `compiled` (numba, on the CPU) or `torch`.
 
     Raises:
         ConstraintError: options that exclude each other, or constraints that allow nothing.
         ZooError: an item with NaN or +inf, or with a frame that has no probability at all.
         ValueError: a tensor of another shape.
     """
-    _check_options(constraints, method, beam_width, n_best)
-    N, T = _check_shape(log_probs, charset)
-    allowed = check_feasible(constraints, charset.chars, T)
-    classes = [BLANK_ID, *charset.encode(allowed)]
-    longest = T if constraints.max_length is None else min(T, constraints.max_length)
-    # A prefix is extended by each class and compared with each prefix, for each length if that is limited.
-    groups = longest + 1 if constraints.limits_length else 1
-    scores_of_item = groups * beam_width * max(beam_width, len(classes))
-    results: list[Decoded] = []
-    for part in _parts(N, scores_of_item):
-        normal = _normalise(log_probs[part], classes, part.start)
-        if method == "greedy":
-            labels, lengths = _greedy(normal)
-            chances = string_log_probs(normal, labels, lengths)
-        else:
-            labels, lengths, chances = _beam(normal, constraints, beam_width, longest)
-        if constraints.limits_length:
-            chances = chances - _mass(normal, constraints.min_length, longest, part.start)[:, None]
-        ids = torch.tensor(classes)[labels.cpu()]
-        for row in zip(ids.tolist(), lengths.tolist(), chances.tolist(), strict=True):
-            results.append(_ranked(*row, charset, n_best))
-    return results
+    check_options(constraints, method, beam_width, n_best)
+    if engine not in exact.ENGINES:
+        raise ConstraintError(f"engine {engine!r} is unknown; give one of {', '.join(exact.ENGINES)}")
+    T = _check_shape(log_probs, charset)
+    language = compile_language(constraints, charset.chars, T)
+    tables = tabulate(language, charset.chars)
+    if method == "exact":
+        found = exact.search(log_probs, tables, n_best, engine)
+    elif method == "beam":
+        found = search_beam(log_probs, tables, n_best, beam_width, constraints)
+    elif method == "greedy":
+        found = search_greedy(log_probs, tables)
+    else:
+        found = search_alignments(log_probs, tables)
+    with np.errstate(invalid="ignore"):  # -inf less -inf, where there is no reading
+        gap = np.maximum(found.bound - found.chances[:, 0], 0.0)
+    longest = max(0, int(found.lengths.max(initial=0)))
+    return Decoded(
+        charset=charset,
+        ids=tables.columns[found.columns[..., :longest]],
+        lengths=found.lengths,
+        # More than zero is rounding: no string has more than the whole.
+        log_probs=np.minimum(found.chances - found.mass[:, 1:], 0.0),
+        log_mass=np.minimum(found.mass + found.share[:, None], 0.0),
+        proven=found.proven,
+        gap=gap,
+        expanded=found.expanded,
+    )
 
 
-def _check_options(constraints: Constraints, method: str, beam_width: int, n_best: int) -> None:
+def check_options(constraints: Constraints, method: str, beam_width: int, n_best: int) -> None:
+    """Refuse options that exclude each other.
+
+    Raises:
+        ConstraintError: naming them, and what to do.
+    """
     if method not in METHODS:
         raise ConstraintError(f"decoder {method!r} is unknown; give one of {', '.join(METHODS)}")
     if beam_width < 1 or n_best < 1:
         raise ConstraintError(f"a beam of {beam_width} and {n_best} readings; both must be at least 1")
-    longest = constraints.max_length
-    if longest is not None and longest < constraints.min_length:
+    if method in ("greedy", "alignment-beam"):
+        if constraints.limits_length or constraints.limits_form:
+            raise ConstraintError(
+                f"the {method} decoder keeps to a charset and to nothing else; choose the exact decoder"
+            )
+        if n_best > 1:
+            raise ConstraintError(
+                f"the {method} decoder has one reading, {n_best} were asked for; choose the exact decoder"
+            )
+    if method == "beam" and constraints.limits_form:
         raise ConstraintError(
-            f"a length of {constraints.min_length} to {longest} allows nothing; give a range like 4-6"
-        )
-    if method == "greedy" and constraints.limits_length:
-        raise ConstraintError("a length needs the beam decoder; choose it, or leave the length out")
-    if method == "greedy" and n_best > 1:
-        raise ConstraintError(
-            f"the greedy decoder has one reading, {n_best} were asked for; choose the beam decoder"
+            "the beam decoder keeps to a charset and a length, not to a pattern, regex or lexicon; "
+            "choose the exact decoder"
         )
     if method == "beam" and n_best > beam_width:
         raise ConstraintError(
@@ -130,82 +233,12 @@ def _check_options(constraints: Constraints, method: str, beam_width: int, n_bes
         )
 
 
-def _check_shape(log_probs: Tensor, charset: Charset) -> tuple[int, int]:
+def _check_shape(log_probs: Tensor, charset: Charset) -> int:
+    """T, where the tensor fits the charset."""
     shape = tuple(log_probs.shape)
     if len(shape) != 3 or shape[1] < 1 or shape[2] != charset.n_classes or not log_probs.is_floating_point():
         raise ValueError(
             f"log_probs are {log_probs.dtype} {shape}, "
             f"expected floats (N, T, {charset.n_classes}) with T at least 1; is it the charset of this model?"
         )
-    return shape[0], shape[1]
-
-
-def _parts(N: int, scores_of_item: int) -> Iterator[slice]:
-    """Cut the batch so that a wide beam over many lengths fits in memory."""
-    size = max(1, _MAX_SCORES // scores_of_item)
-    for start in range(0, N, size):
-        yield slice(start, min(N, start + size))
-
-
-def _normalise(log_probs: Tensor, classes: list[int], first_item: int) -> Tensor:
-    """The allowed classes' log-probabilities, each frame summing to one: float64 (N, T, 1 + K)."""
-    values = log_probs.double()
-    broken = (values.isnan() | values.isposinf()).flatten(1).any(1)
-    if broken.any():
-        item = first_item + int(broken.nonzero()[0])
-        raise ZooError(
-            f"item {item} has NaN or +inf for a log-probability; expected numbers up to 0, or -inf"
-        )
-    for chosen, whose in ((values, "any class"), (values[..., classes], "any allowed class")):
-        silent = chosen.isneginf().all(2).nonzero()
-        if len(silent):
-            item, frame = first_item + int(silent[0, 0]), int(silent[0, 1])
-            raise ZooError(
-                f"item {item} has no probability for {whose} in frame {frame}; nothing can be read from it"
-            )
-    return chosen.log_softmax(2)
-
-
-def _greedy(log_probs: Tensor) -> tuple[Tensor, Tensor]:
-    """The collapsed best path: labels (N, 1, L), lengths (N, 1)."""
-    ids = log_probs.argmax(2)
-    goes_on = torch.zeros_like(ids, dtype=torch.bool)
-    goes_on[:, 1:] = ids[:, 1:] == ids[:, :-1]
-    return pack_labels(ids.masked_fill(goes_on, BLANK_ID)[:, None])
-
-
-def _beam(
-    log_probs: Tensor, constraints: Constraints, width: int, longest: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Labels (N, M, L), lengths (N, M) and exact log-probabilities (N, M); -inf where there is no string."""
-    limits = (constraints.min_length, longest) if constraints.limits_length else ()
-    found = beam.search(log_probs.clamp(min=_SEARCH_FLOOR), width, *limits)
-    chances = string_log_probs(log_probs, found.labels, found.lengths)
-    return found.labels, found.lengths, chances.masked_fill(found.log_scores == NOTHING, NOTHING)
-
-
-def _mass(log_probs: Tensor, min_length: int, longest: int, first_item: int) -> Tensor:
-    """The log-probability of all allowed strings, (N,)."""
-    mass = length_log_mass(log_probs, min_length, longest)
-    nothing = (mass == NOTHING).nonzero()
-    if len(nothing):
-        item = first_item + int(nothing[0])
-        raise ConstraintError(f"item {item} has no probability for a length of {min_length} to {longest}")
-    return mass
-
-
-def _ranked(
-    ids: list[list[int]], lengths: list[int], chances: list[float], charset: Charset, n_best: int
-) -> Decoded:
-    """The best readings of one item: more probable first, ties by class ids."""
-    # exp of more than zero is rounding: no string has more than the whole.
-    readings = [(math.exp(min(0.0, c)), row[:n]) for row, n, c in zip(ids, lengths, chances, strict=True)]
-    # The search gives its best first: it stands where every string that it found has no probability at all.
-    possible = [reading for reading in readings if reading[0] > 0] or readings[:1]
-    possible.sort(key=lambda reading: -reading[0])
-    ordered: list[tuple[float, list[int]]] = []
-    while possible:
-        tied = [reading for reading in possible if reading[0] >= possible[0][0] * (1 - TIE)]
-        ordered += sorted(tied, key=lambda reading: reading[1])
-        possible = possible[len(tied) :]
-    return Decoded(tuple(Candidate(charset.decode(row), chance) for chance, row in ordered[:n_best]))
+    return shape[1]

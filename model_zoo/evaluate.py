@@ -11,8 +11,9 @@ from rapidfuzz.distance import Levenshtein
 from model_zoo.atomic import write_whole
 from model_zoo.cards import Accuracy, ModelCard, find_card
 from model_zoo.constraints import Constraints
+from model_zoo.decode import NO_CONSTRAINTS
 from model_zoo.errors import DataError
-from model_zoo.solver import NO_CONSTRAINTS, Solver
+from model_zoo.solver import Solver
 from model_zoo.split import LabelledFile
 from model_zoo.statistics import wilson_interval
 

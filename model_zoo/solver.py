@@ -21,9 +21,10 @@ from torch import nn
 from model_zoo.architectures import build
 from model_zoo.cards import ModelCard, find_card, verify_weights
 from model_zoo.charset import Charset
-from model_zoo.constraints import Constraints, check_feasible
-from model_zoo.decode import Candidate, Decoded, decode
-from model_zoo.errors import DeviceError, UnreadableImage, WeightsMismatch
+from model_zoo.constraints import Constraints
+from model_zoo.decode import NO_CONSTRAINTS, Candidate, Decoded, check_options, decode
+from model_zoo.errors import ConstraintError, DeviceError, UnreadableImage, WeightsMismatch
+from model_zoo.language import compile_language
 from model_zoo.preprocess import DEFAULT_LIMITS, ImageLimits, ImageSource, read_image, resize_grey, to_batch
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 # Images of one forward pass: where one CPU core is fastest, and where a data-centre GPU is busy.
 CPU_MICRO_BATCH = 32
 CUDA_MICRO_BATCH = 1024
-
-NO_CONSTRAINTS = Constraints()
 
 
 @dataclass(frozen=True)
@@ -55,12 +54,18 @@ class Prediction:
         probability: of that text among all allowed strings; None likewise.
         n_best: the best readings, the first one included, best first.
         error: why there is no text; None if there is one.
+        proven: no allowed text is more probable (the exact decoder proves it); None without a text.
+        allowed_mass: what the model gives all allowed texts together; None without a text.
+        probability_high: where a lexicon leaves the probability an interval, its upper end; else None.
     """
 
     text: str | None
     probability: float | None
     n_best: tuple[Candidate, ...] = ()
     error: ImageError | None = None
+    proven: bool | None = None
+    allowed_mass: float | None = None
+    probability_high: float | None = None
 
 
 class Solver:
@@ -105,7 +110,8 @@ class Solver:
         Args:
             images: each the bytes of a file, its path, a Pillow image, or pixels, as `read_image` takes them.
             constraints: which texts are allowed.
-            decoder: `greedy` or `beam`; None for what `method_for` says.
+            decoder: one of `decode.METHODS`; None for the card's, or `exact` where that cannot do what is
+                asked.
             beam_width: of `beam`; None for the card's.
             n_best: readings wanted for each image.
             micro_batch: images of one forward pass; None for the device's.
@@ -117,7 +123,7 @@ class Solver:
         Raises:
             ConstraintError: constraints that allow nothing the model could answer.
         """
-        check_feasible(constraints, self.card.charset, self.card.time_steps)
+        compile_language(constraints, self.card.charset, self.card.time_steps)
         decode_batch = partial(
             decode,
             charset=self.charset,
@@ -130,7 +136,7 @@ class Solver:
         def solve_part(part: Sequence[ImageSource]) -> list[Prediction]:
             readable, errors = self.preprocess(part, limits)
             log_probs = self.log_probs(readable)
-            return list(_in_order(errors, decode_batch(log_probs)))
+            return list(_in_order(errors, decode_batch(log_probs), constraints.lexicon is not None))
 
         parts = _chunks(images, micro_batch or self.micro_batch)
         if self._threads == 1:
@@ -151,11 +157,12 @@ class Solver:
             self._threads = count
 
     def method_for(self, constraints: Constraints, n_best: int = 1) -> str:
-        """The decoder where none is named: the card's, or beam for what greedy cannot do.
-
-        Greedy reading keeps no length and has one reading alone.
-        """
-        return "beam" if constraints.limits_length or n_best > 1 else self.card.decoder
+        """The decoder where none is named: the card's, or `exact` for what that one cannot do."""
+        try:
+            check_options(constraints, self.card.decoder, self.card.beam_width, n_best)
+        except ConstraintError:
+            return "exact"
+        return self.card.decoder
 
     def preprocess(
         self, images: Sequence[ImageSource], limits: ImageLimits = DEFAULT_LIMITS
@@ -246,12 +253,17 @@ def _chunks(images: Sequence[ImageSource], size: int) -> Iterator[Sequence[Image
         yield images[start : start + size]
 
 
-def _in_order(errors: Sequence[ImageError | None], results: Sequence[Decoded]) -> Iterator[Prediction]:
+def _in_order(
+    errors: Sequence[ImageError | None], decoded: Decoded, has_interval: bool
+) -> Iterator[Prediction]:
     """Predictions of the readable images put back between the errors of the others."""
-    following = iter(results)
+    following = iter(decoded)
     for error in errors:
         if error is not None:
             yield Prediction(None, None, (), error)
             continue
-        candidates = tuple(next(following).candidates)
-        yield Prediction(candidates[0].text, candidates[0].probability, candidates)
+        item = next(following)
+        high = item.probability_high if has_interval else None
+        yield Prediction(
+            item.text, item.probability, item.candidates, None, item.proven, item.allowed_mass, high
+        )

@@ -1,0 +1,45 @@
+"""The frames of a batch, made ready for decoding."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from model_zoo.errors import ZooError
+
+
+def normalise(log_probs: Tensor, columns: Tensor, items: NDArray[np.intp]) -> tuple[Tensor, Tensor]:
+    """The allowed classes of each frame, made to sum to one.
+
+    Every path has one class of each frame, so this divides the probability of each string by the same number:
+    the share of the paths that keep to these classes.
+
+    Args:
+        log_probs: float (N, T, C), normalised or not.
+        columns: class ids, the blank's first, (K,).
+        items: the number of each item, for errors, (at least N,).
+
+    Returns:
+        float64 (N, T, K), and the logarithm of the classes' share, (N,).
+
+    Raises:
+        ZooError: an item with NaN or +inf, or with a frame that has no probability at all.
+    """
+    values = log_probs.double()
+    broken = (values.isnan() | values.isposinf()).flatten(1).any(1)
+    if broken.any():
+        item = items[int(broken.nonzero()[0])]
+        raise ZooError(
+            f"item {item} has NaN or +inf for a log-probability; expected numbers up to 0, or -inf"
+        )
+    chosen = values[..., columns]
+    for scores, whose in ((values, "any class"), (chosen, "any allowed class")):
+        silent = scores.isneginf().all(2).nonzero()
+        if len(silent):
+            item, frame = items[int(silent[0, 0])], int(silent[0, 1])
+            raise ZooError(
+                f"item {item} has no probability for {whose} in frame {frame}; nothing can be read from it"
+            )
+    share = (chosen.logsumexp(2) - values.logsumexp(2)).sum(1)
+    return chosen.log_softmax(2), share
