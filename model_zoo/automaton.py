@@ -9,7 +9,7 @@ missing: Valmari and Lehtinen 2008, "Efficient minimization of DFAs with partial
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -43,6 +43,14 @@ class Automaton:
 
 
 NOTHING = Automaton((), ())
+
+
+def bits(mask: int) -> Iterator[int]:
+    """The members of a set that is kept as the bits of an integer, ascending."""
+    while mask:
+        lowest = mask & -mask
+        yield lowest.bit_length() - 1
+        mask ^= lowest
 
 
 def check_size(states: int, moves: int, what: str) -> None:
@@ -171,22 +179,15 @@ def _distances(neighbours: list[set[int]], starts: Iterable[int], longest: int) 
 
 
 def _equivalent(automaton: Automaton) -> list[int]:
-    """The group of each state: two states are in one group if the same strings lead from them to an end.
-
-    Every state is either on the way to an end or without moves.
-    """
+    """The group of each state: two states are in one group if the same strings lead from them to an end."""
     states = range(len(automaton.next))
     sources: list[list[tuple[int, int]]] = [[] for _ in states]
-    movable: dict[int, list[int]] = {}
     for state, row in enumerate(automaton.next):
         for block, target in row.items():
             sources[target].append((block, state))
-            movable.setdefault(block, []).append(state)
     ends = {state for state in states if automaton.accepting[state]}
     members = [part for part in (ends, set(states) - ends) if part]
     group = [0 if state in members[0] else 1 for state in states]
-    for able in movable.values():
-        _split(able, group, members)
     waiting = set(range(len(members)))
     while waiting:
         by_block: dict[int, list[int]] = {}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, reduce
 
-from model_zoo.automaton import Automaton, check_size, intersect, up_to
+from model_zoo.automaton import Automaton, bits, check_size, intersect, up_to
 from model_zoo.constraints import Constraints, check_feasible
 from model_zoo.errors import ConstraintError
 from model_zoo.pattern import match_pattern
@@ -124,17 +124,21 @@ def _compile_form(constraints: Constraints, chars: str, time_steps: int) -> _For
         automata.append(regex_automaton(regex, expression, blocks, time_steps))
     if len(automata) > 1 and not constraints.limits_length:
         del automata[0]
-    texts = ["".join(char for i, char in enumerate(chars) if block >> i & 1) for block in blocks]
+    texts = ["".join(chars[i] for i in bits(block)) for block in blocks]
     automaton = reduce(lambda left, right: intersect(left, right, time_steps), automata)
     return _Form(up_to(automaton, time_steps), texts)
 
 
 def _blocks(masks: Sequence[int], size: int) -> list[int]:
     """The coarsest partition of `size` characters so that each mask is a union of parts; sets are bits."""
-    blocks = [(1 << size) - 1]
-    for mask in set(masks):
-        blocks = [part for block in blocks for part in (block & mask, block & ~mask) if part]
-    return sorted(blocks)
+    in_masks: list[list[int]] = [[] for _ in range(size)]
+    for number, mask in enumerate(set(masks)):
+        for char in bits(mask):
+            in_masks[char].append(number)
+    blocks: dict[tuple[int, ...], int] = {}
+    for char, numbers in enumerate(in_masks):
+        blocks[tuple(numbers)] = blocks.get(tuple(numbers), 0) | 1 << char
+    return list(blocks.values())
 
 
 def _length_automaton(constraints: Constraints, time_steps: int, n_blocks: int) -> Automaton:

@@ -12,11 +12,11 @@ from __future__ import annotations
 import importlib
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from model_zoo.automaton import Automaton, explore
+from model_zoo.automaton import Automaton, bits, explore
 from model_zoo.errors import ConstraintError
 
 # Private modules of `re`, the same from Python 3.11 to 3.14.
@@ -131,7 +131,7 @@ def regex_automaton(text: str, expression: Places, blocks: Sequence[int], longes
         ConstraintError: more states than the decoder should follow.
     """
     size = len(expression.takes)
-    taken = [sum(1 << p for p in range(size) if expression.takes[p] & block) for block in blocks]
+    taken = _places_of_blocks(expression, blocks)
     start = 1 << size  # a place of its own before the first character
     work = 0
 
@@ -141,7 +141,7 @@ def regex_automaton(text: str, expression: Places, blocks: Sequence[int], longes
         if work > MAX_WORK:
             raise ConstraintError(f"regex {text!r:.80} is too ambiguous to compile; simplify it")
         after = 0
-        for place in _bits(state):
+        for place in bits(state):
             after |= expression.first if place == size else expression.follow[place]
         return {block: places for block, mask in enumerate(taken) if (places := after & mask)}
 
@@ -149,11 +149,19 @@ def regex_automaton(text: str, expression: Places, blocks: Sequence[int], longes
     return explore(start, moves, lambda state: bool(state & ends), longest, f"regex {text!r:.80}")
 
 
-def _bits(mask: int) -> Iterator[int]:
-    while mask:
-        lowest = mask & -mask
-        yield lowest.bit_length() - 1
-        mask ^= lowest
+def _places_of_blocks(expression: Places, blocks: Sequence[int]) -> list[int]:
+    """For each block the places that take it."""
+    places_of: dict[int, int] = {}
+    for place, mask in enumerate(expression.takes):
+        places_of[mask] = places_of.get(mask, 0) | 1 << place
+    # One character stands for its block.
+    block_of = {(block & -block).bit_length() - 1: number for number, block in enumerate(blocks)}
+    chosen = sum(1 << char for char in block_of)
+    taken = [0] * len(blocks)
+    for mask, places in places_of.items():
+        for char in bits(mask & chosen):
+            taken[block_of[char]] |= places
+    return taken
 
 
 def _too_deep(text: str) -> ConstraintError:
@@ -228,10 +236,8 @@ class _Builder:
         """The characters that one place takes, asked of Python itself."""
         key = (f"{op} {argument}", flags)
         if key not in self.known:
-            matches = _compiler.compile(
-                _parser.SubPattern(_parser.State(), [(op, argument)]), flags
-            ).fullmatch
-            self.known[key] = sum(1 << i for i, char in enumerate(self.chars) if matches(char))
+            found = _compiler.compile(tree, flags).finditer(self.chars)
+            self.known[key] = sum(1 << match.start() for match in found)
         return self.known[key]
 
     def _repeat(self, argument: tuple[int, int, Any], where: _Where) -> _Part:
@@ -273,5 +279,5 @@ class _Builder:
 
     def _connect(self, lasts: int, firsts: int) -> None:
         if firsts:
-            for place in _bits(lasts):
+            for place in bits(lasts):
                 self.follow[place] |= firsts
