@@ -11,12 +11,29 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from model_zoo.errors import CardError, ModelNotFound, WeightsMismatch
+from model_zoo.card_parts import DECODERS, Accuracy, TrainingData
+from model_zoo.constraint_texts import ConstraintTexts
+from model_zoo.errors import CardError, ConstraintError, ModelNotFound, WeightsMismatch
+from model_zoo.language import compile_language
 from model_zoo.strict_json import from_object
+
+__all__ = [
+    "DEFAULT_MODEL",
+    "NAME_PATTERN",
+    "Accuracy",
+    "FoundModel",
+    "ModelCard",
+    "TrainingData",
+    "available_models",
+    "find_card",
+    "read_card",
+    "verify_weights",
+    "zoo_folders",
+]
 
 CARD_VERSION = 1
 
@@ -27,54 +44,6 @@ _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 DEFAULT_MODEL = "crnn-small"
 ZOO_VARIABLE = "CAPTCHAFLEET_ZOO"
 BUILT_IN = Path(__file__).parent / "weights"
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """Exact match over one part of the data, with its 95 % Wilson interval.
-
-    Attributes:
-        part: `test` or `validation`.
-        decoder: what read the images, `greedy` or `beam`.
-        value: share of images whose whole text is right, 0 to 1.
-        low: lower end of the interval.
-        high: upper end of the interval.
-        n: images in the part.
-    """
-
-    part: str
-    decoder: str
-    value: float
-    low: float
-    high: float
-    n: int
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """What the model saw, so that anyone can tell whether an image was among it.
-
-    Attributes:
-        name: of the data set.
-        train: labelled images the weights were fitted to.
-        validation: images that chose epochs and augmentation.
-        test: images looked at once, at the end.
-        split: the rule, in words.
-        split_seed: seed of the rule; None where the rule needs none.
-        sha256: over the sorted sha256 of all files (see `split.data_hash`).
-        synthetic: generated images mixed into each epoch.
-        source: where the labelled images come from.
-    """
-
-    name: str
-    train: int
-    validation: int
-    test: int
-    split: str
-    split_seed: int | None
-    sha256: str
-    synthetic: int
-    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,8 +63,8 @@ class ModelCard:
         mean: subtracted from grey values scaled to 0..1.
         std: by which they are divided.
         time_steps: T, the frames of the output for an input of that width.
-        decoder: what reads best, `greedy` or `beam`.
-        beam_width: for `beam`.
+        decoder: what reads best, one of `DECODERS`.
+        beam_width: for `beam` and `alignment-beam`.
         min_length: shortest label trained on.
         max_length: longest label trained on.
         data: what it was trained on.
@@ -104,6 +73,7 @@ class ModelCard:
         parameters: learned numbers.
         flops_per_image: 2 per multiply-add of convolutions, linear and recurrent layers.
         licence: of the weights.
+        constraints: what every answer keeps, unless a job names its own of that kind; None: nothing.
     """
 
     name: str
@@ -128,6 +98,7 @@ class ModelCard:
     parameters: int
     flops_per_image: int
     licence: str
+    constraints: ConstraintTexts | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -135,20 +106,30 @@ class ModelCard:
 
         A new measurement of the same model keeps its queue; a changed charset does not.
         """
-        content = {key: value for key, value in asdict(self).items() if key != "accuracy"}
+        content = {key: value for key, value in self.to_object().items() if key != "accuracy"}
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(f"{self.sha256}\n{canonical}".encode()).hexdigest()[:16]
 
+    def to_object(self) -> dict[str, Any]:
+        """The card as a JSON object, without `constraints` where there are none, like cards of before."""
+        content = asdict(self)
+        del content["constraints"]
+        return (
+            content if self.constraints is None else {**content, "constraints": self.constraints.to_object()}
+        )
+
     def to_json(self) -> str:
         """The card's file, indented for readers."""
-        return json.dumps({"card_version": CARD_VERSION, **asdict(self)}, indent=2, ensure_ascii=False) + "\n"
+        content = {"card_version": CARD_VERSION, **self.to_object()}
+        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str, source: str) -> ModelCard:
         """The card in `text`; `source` names the file in messages.
 
         Raises:
-            CardError: no JSON, another card version, unknown, missing or mistyped fields.
+            CardError: no JSON, another card version, unknown, missing or mistyped fields, constraints that
+                the model cannot keep.
         """
         try:
             content = json.loads(text)
@@ -162,7 +143,9 @@ class ModelCard:
                 f"card {source} is of version {version!r}, this captchafleet reads version {CARD_VERSION}; "
                 "install the version that wrote it"
             )
-        return _checked(from_object(cls, content, source), source)
+        constraints = content.pop("constraints", None)
+        card = _checked(from_object(cls, {**content, "constraints": None}, source), source)
+        return card if constraints is None else _constrained(card, constraints, source)
 
 
 def read_card(path: Path) -> ModelCard:
@@ -293,8 +276,18 @@ def _checked(card: ModelCard, source: str) -> ModelCard:
         )
     if len(set(card.charset)) != len(card.charset) or not card.charset:
         raise CardError(f"card {source} has the charset {card.charset!r}; expected distinct characters")
-    if card.decoder not in ("greedy", "beam"):
-        raise CardError(f"card {source} has the decoder {card.decoder!r}; expected greedy or beam")
+    if card.decoder not in DECODERS:
+        raise CardError(f"card {source} has the decoder {card.decoder!r}; expected {', '.join(DECODERS)}")
     if min(card.height, card.width, card.time_steps, card.beam_width) < 1 or not card.std > 0:
         raise CardError(f"card {source} has a size, T, beam width or std that is not positive")
     return card
+
+
+def _constrained(card: ModelCard, constraints: object, source: str) -> ModelCard:
+    """The card with constraints that its model can keep."""
+    try:
+        texts = ConstraintTexts.from_object(constraints)
+        compile_language(texts.parse(), card.charset, card.time_steps)
+    except ConstraintError as error:
+        raise CardError(f"card {source}: {error}") from error
+    return replace(card, constraints=texts)

@@ -8,17 +8,19 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from model_zoo.cards import DEFAULT_MODEL, ModelCard, available_models, find_card
 from model_zoo.cli_data import evaluate, generate, split
 from model_zoo.cli_errors import CONTEXT, ZooGroup
-from model_zoo.cli_options import reading_options
+from model_zoo.cli_options import solver_options, wish
 from model_zoo.cli_train import train
-from model_zoo.constraints import Constraints, parse_constraints
+from model_zoo.constraint_texts import dropped_note
+from model_zoo.constraints import Constraints
 from model_zoo.env_options import option
+from model_zoo.language import compile_language
 from model_zoo.visible import visible, visible_character
 
 if TYPE_CHECKING:
@@ -63,30 +65,30 @@ def show(name: str, as_json: bool) -> None:
 @main.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @option("--model", default=DEFAULT_MODEL, metavar="NAME_OR_PATH", help="Model to read with.")
-@reading_options
+@solver_options
 @option("--n-best", type=click.IntRange(1, 100), default=1, help="Readings an image.")
 @option("--json", "as_json", is_flag=True, help="Print a JSON list, one object an image.")
 def solve(
     files: Sequence[Path],
     model: str,
-    charset: str | None,
-    length: str | None,
-    decoder: str | None,
+    decoder: str,
     beam_width: int | None,
     n_best: int,
     as_json: bool,
     device: str,
+    **constraint_options: Any,
 ) -> None:
     """Read images; each answer comes with its probability among all allowed texts.
 
     \b
     Example: model-zoo solve examples/captchas/*.png --length 5
     """
-    constraints = parse_constraints(charset, length)
+    wished = wish(**constraint_options)
     from model_zoo.solver import load_solver
 
     solver = load_solver(model, device)
-    _note_foreign(constraints, solver.card.charset)
+    constraints = wished.of(solver.card)
+    _note_foreign(constraints, solver.card)
     predictions = solver.solve(files, constraints, decoder=decoder, beam_width=beam_width, n_best=n_best)
     _print_json(files, predictions) if as_json else _print_lines(files, predictions)
     if any(prediction.error for prediction in predictions):
@@ -116,6 +118,7 @@ def _described(card: ModelCard) -> str:
         ("characters", card.charset),
         ("lengths seen", _span(card.min_length, card.max_length)),
         ("decoder", f"{card.decoder}, beam width {card.beam_width}"),
+        *((f"answers keep {kind}", text) for kind, text in _constraints(card).items()),
         (
             "data",
             f"{card.data.name}: {card.data.train} training, {card.data.validation} validation, "
@@ -133,6 +136,11 @@ def _described(card: ModelCard) -> str:
     return "\n".join(f"{key:24}{value}" for key, value in rows)
 
 
+def _constraints(card: ModelCard) -> dict[str, str]:
+    """Kind -> text of what every answer keeps."""
+    return {} if card.constraints is None else card.constraints.to_object()
+
+
 def _span(low: int, high: int) -> str:
     return f"{low}" if low == high else f"{low}-{high}"
 
@@ -141,8 +149,13 @@ def _figure(value: float, low: float, high: float, n: int, decoder: str) -> str:
     return f"{value:.2%} ({low:.2%} to {high:.2%}, 95 % Wilson, n = {n}, {decoder})"
 
 
-def _note_foreign(constraints: Constraints, charset: str) -> None:
-    """Say which wished characters the model does not know: a wrong answer would not tell."""
+def _note_foreign(constraints: Constraints, card: ModelCard) -> None:
+    """Say which wished characters and words the model cannot answer: a wrong answer would not tell."""
+    charset = card.charset
+    if constraints.lexicon is not None:
+        dropped = compile_language(constraints, charset, card.time_steps).dropped
+        if note := dropped_note(dropped, len(constraints.lexicon.words)):
+            click.echo(note, err=True)
     foreign = [char for char in constraints.charset or "" if char not in charset]
     if foreign and len(foreign) < len(constraints.charset or ""):  # without any in common it is refused
         shown = "".join(visible_character(char) for char in foreign)

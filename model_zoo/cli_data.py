@@ -6,14 +6,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from model_zoo import split as splitting
 from model_zoo.cli_errors import CONTEXT
-from model_zoo.cli_options import FOLDER, data_option, part_option, reading_options
-from model_zoo.constraints import parse_constraints
+from model_zoo.cli_options import FOLDER, data_option, part_option, solver_options, wish
 from model_zoo.env_options import option
 from model_zoo.visible import visible
 
@@ -25,29 +24,28 @@ if TYPE_CHECKING:
 @click.argument("name", metavar="NAME_OR_PATH")
 @data_option
 @part_option(default=["test"])
-@reading_options
+@solver_options
 @option("--record", is_flag=True, help="Write the accuracy of each part into the model's card; never train.")
 @option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def evaluate(
     name: str,
     data: Path,
     parts: Sequence[str],
-    decoder: str | None,
+    decoder: str,
     beam_width: int | None,
-    charset: str | None,
-    length: str | None,
     device: str,
     record: bool,
     as_json: bool,
+    **constraint_options: Any,
 ) -> None:
     """Measure a model on parts of a folder of labelled images.
 
     \b
     Example: model-zoo evaluate crnn-small --data DIR --part test --part validation
     """
-    constraints = parse_constraints(charset, length)
-    if record and (charset or length):
-        raise click.UsageError("--record is for the model as it is; leave --charset and --length out")
+    wished = wish(**constraint_options)
+    if record and any(constraint_options.values()):
+        raise click.UsageError(f"--record is for the model as it is; leave {_named(constraint_options)} out")
     from model_zoo import evaluate as measuring
     from model_zoo.solver import load_solver
 
@@ -55,17 +53,24 @@ def evaluate(
         measuring.check_record(name, parts)
     solver = load_solver(name, device)
     files = splitting.of_parts(splitting.labelled_files(data), parts)
+    constraints = wished.of(solver.card)
     readings = measuring.read_files(solver, files, constraints, decoder=decoder, beam_width=beam_width)
-    result = measuring.measure(readings, decoder or solver.method_for(constraints))
+    result = measuring.measure(readings, decoder)
     if record:
         measuring.record(name, readings, result.decoder)
-    click.echo(json.dumps(asdict(result), indent=2) if as_json else _in_words(name, parts, result))
+    title = f"{name}, {', '.join([decoder, *wished.told(solver.card)])}, parts {' + '.join(parts)}"
+    click.echo(json.dumps(asdict(result), indent=2) if as_json else _in_words(title, result))
 
 
-def _in_words(name: str, parts: Sequence[str], result: Evaluation) -> str:
+def _named(options: dict[str, Any]) -> str:
+    """The options that were given, as "--charset and --length"."""
+    return " and ".join(f"--{name}" for name, value in options.items() if value)
+
+
+def _in_words(title: str, result: Evaluation) -> str:
     match = result.exact_match
     lines = [
-        f"model                 {name}, {result.decoder}, parts {' + '.join(parts)}",
+        f"model                 {title}",
         f"exact match           {match.value:.2%} "
         f"({match.low:.2%} to {match.high:.2%}, 95 % Wilson, n = {match.n})",
         f"character accuracy    {result.character_accuracy:.2%}",

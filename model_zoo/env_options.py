@@ -1,12 +1,18 @@
-"""One rule for the options of every command: each has its CAPTCHAFLEET_OPTION variable. Needs click alone."""
+"""One rule for the options of every command: each has its CAPTCHAFLEET_OPTION variable. Needs click alone.
+
+The options that say how images are read stand here as well: they mean the same in every command.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from model_zoo.card_parts import DECODERS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -28,3 +34,25 @@ def option(name: str, *names: str, **settings: Any) -> Callable[[Command], Comma
     variable = "CAPTCHAFLEET_" + flag.replace("-", "_").upper()
     settings.setdefault("show_default", settings.get("default") is not None)
     return click.option(name, *names, envvar=variable, show_envvar=True, **settings)
+
+
+def reading_options(command: Command) -> Command:
+    """What an answer may be, and how it is found.
+
+    Gives the command `charset`, `length`, `pattern`, `regex`, `lexicon`, `unconstrained` and `decoder`.
+    """
+    for decorate in (
+        option("--decoder", type=click.Choice(DECODERS), default="exact", metavar="METHOD",
+               help="How answers are found: exact (proven to be the best), beam, greedy, alignment-beam."),
+        option("--unconstrained", is_flag=True, help="Leave out the constraints of the model's card."),
+        option("--lexicon", type=click.Path(path_type=Path), metavar="FILE",
+               help="Allowed words, one a line, UTF-8, at most a million."),
+        option("--regex", metavar="EXPR", help="Expression that the whole answer matches, Python syntax."),
+        option("--pattern", metavar="LLDDD",
+               help="What stands where: L letter, l lower, U upper, D digit, ? any; others are themselves."),
+        option("--length", metavar="N|N-M", help="How many characters an answer has, e.g. 5 or 4-6."),
+        option("--charset", metavar="CHARS",
+               help="Allowed characters; :digits:, :lower:, :upper: are classes."),
+    ):  # fmt: skip
+        command = decorate(command)
+    return command

@@ -195,7 +195,7 @@ DATA = json.loads(CARD.to_json())["data"]
         ),
         (
             changed(decoder="best"),
-            "card X has the decoder 'best'; expected greedy or beam",
+            "card X has the decoder 'best'; expected exact, beam, greedy, alignment-beam",
             "an unknown decoder",
         ),
         (changed(std=0), "card X has a size, T, beam width or std that is not positive", "division by 0"),

@@ -122,6 +122,9 @@ def test_solve_json_holds_every_image_also_the_unreadable_one(tmp_path: Path) ->
         "probability": None,
         "n_best": [],
         "error": {"code": "empty_file", "message": "the file is empty; expected an image"},
+        "proven": None,
+        "allowed_mass": None,
+        "probability_high": None,
     }
 
 
@@ -164,7 +167,7 @@ def test_solve_notes_wished_characters_that_the_model_lacks(charset: str, note: 
         ),
         (
             ["solve", "a.png", "--decoder", "greedy", "--length", "5"],
-            "a length needs the beam decoder; choose it, or leave the length out",
+            "the greedy decoder keeps to a charset and to nothing else; choose the exact decoder",
             "options that exclude each other",
         ),
         (

@@ -52,7 +52,7 @@ def test_evaluate_counts_a_wrong_label_and_lists_it(twelve: Path) -> None:
     assert [(it["file"], it["label"], it["text"]) for it in figures["errors"]] == [
         (wrong.name, "22222", train[0].label)
     ]
-    assert words[0] == "model                 crnn-small, greedy, parts train"
+    assert words[0] == "model                 crnn-small, exact, parts train"
     assert words[1].startswith(f"exact match           {figures['exact_match']['value']:.2%} (")
     assert words[1].endswith(f" 95 % Wilson, n = {len(train)})")
     assert words[4] == "errors                1"
@@ -63,9 +63,7 @@ def test_record_is_refused_for_a_constrained_model(twelve: Path) -> None:
     result = run("evaluate", "crnn-small", "--data", twelve, "--length", "5", "--record")
 
     assert result.exit_code == 2
-    assert result.stderr.endswith(
-        "Error: --record is for the model as it is; leave --charset and --length out\n"
-    )
+    assert result.stderr.endswith("Error: --record is for the model as it is; leave --length out\n")
 
 
 @pytest.fixture
@@ -114,7 +112,7 @@ def test_a_part_named_twice_counts_once(twelve: Path, tmp_path: Path) -> None:
     measured = run("evaluate", "crnn-small", *twice)
     listed = run("split", *twice, "--out", tmp_path / "list.txt")
 
-    assert measured.output.splitlines()[0] == "model                 crnn-small, greedy, parts test"
+    assert measured.output.splitlines()[0] == "model                 crnn-small, exact, parts test"
     assert measured.output.splitlines()[1].endswith(f"n = {len(test)})")
     assert listed.output == f"{tmp_path / 'list.txt'}: {len(test)} images of test\n"
 
