@@ -236,6 +236,7 @@ class _Builder:
         """The characters that one place takes, asked of Python itself."""
         key = (f"{op} {argument}", flags)
         if key not in self.known:
+            tree = _parser.SubPattern(_parser.State(), [(op, argument)])
             found = _compiler.compile(tree, flags).finditer(self.chars)
             self.known[key] = sum(1 << match.start() for match in found)
         return self.known[key]
