@@ -45,6 +45,7 @@ def measure(
     ignore_case: bool = False,
     charset: str | None = None,
     allowed: str | None = None,
+    allowed_by: str = "--charset",
 ) -> AccuracyReport:
     """Compare the answers of a job with its labels.
 
@@ -53,9 +54,10 @@ def measure(
         labels: what the images should read.
         ignore_case: compare casefolded texts; without it, matching is exact, code point by code point.
         charset: the characters the model can answer; None where that is unknown.
-        allowed: those of them that the job allowed (`--charset`); None allowed all.
+        allowed: those of them that were allowed; None allowed all.
+        allowed_by: who said so, for a note.
     """
-    tally = _Tally(ignore_case, charset, allowed)
+    tally = _Tally(ignore_case, charset, allowed, allowed_by)
     for line in lines:
         tally.add(line, labels.label_of(line.file))
     return tally.report(labels)
@@ -64,8 +66,9 @@ def measure(
 class _Tally:
     """The sums of one pass."""
 
-    def __init__(self, ignore_case: bool, charset: str | None, allowed: str | None) -> None:
+    def __init__(self, ignore_case: bool, charset: str | None, allowed: str | None, allowed_by: str) -> None:
         self._ignore_case = ignore_case
+        self._allowed_by = allowed_by
         self._charset = None if charset is None else frozenset(self._fold(charset))
         self._allowed = self._charset if allowed is None else frozenset(self._fold(allowed))
         self.images = self.answered = self.edits = 0
@@ -118,7 +121,7 @@ class _Tally:
             self._add_edits(folded, answer)
 
     def _count_outside(self, characters: set[str]) -> None:
-        """Count a label that the model, or the job's own `--charset`, made impossible to answer."""
+        """Count a label that the model, or the allowed characters, made impossible to answer."""
         if self._charset is None or self._allowed is None:
             return
         beyond_model = characters - self._charset
@@ -202,7 +205,7 @@ class _Tally:
             advice = "train a model on such images (model-zoo train)"
             yield f"{self._labels_using(self.beyond_model)} {why}; {unless}{advice}"
         if self.left_out:
-            why, advice = "that --charset leaves out", "give a wider --charset"
+            why, advice = f"that {self._allowed_by} leaves out", "give a wider --charset"
             yield f"{self._labels_using(self.left_out)} {why}; {unless}{advice}"
         if 0 < self.labelled < FEW_LABELS:
             noun = "label" if self.labelled == 1 else "labels"

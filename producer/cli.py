@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from model_zoo.env_options import FiniteRange, option
+from model_zoo.env_options import FiniteRange, option, reading_options
 from model_zoo.visible import visible
 from producer.errors import (
     EXIT_CTRL_C,
@@ -85,9 +85,7 @@ def main() -> None:
 @option("--labels", default="stem", metavar="stem|none|FILE.csv", help="Where the right texts stand.")
 @option("--ignore-case", is_flag=True, help="Compare answers and labels without case.")
 @option("--from-list", metavar="LIST", help="File with the names to send, one a line; - is standard input.")
-@option("--length", metavar="N|N-M", help="How many characters an answer has, e.g. 5 or 4-6.")
-@option("--charset", metavar="CHARS", help="Allowed characters; :digits:, :lower:, :upper: are classes.")
-@option("--decoder", type=click.Choice(["greedy", "beam"]), default="beam", help="How answers are found.")
+@reading_options
 @option("--beam-width", type=click.IntRange(1, 200), default=10, help="Readings a beam keeps.")
 @option("--n-best", type=click.IntRange(1, 100), default=1, help="Readings to report for each image.")
 @option("--batch-size", type=click.IntRange(1, 65536),
@@ -208,6 +206,8 @@ def _request(options: dict[str, Any]) -> SubmitRequest:
         n_best=options["n_best"],
         charset=options["charset"],
         length=options["length"],
+        pattern=options["pattern"],
+        regex=options["regex"],
         max_image_bytes=int(options["max_image_mb"] * MEGABYTE),
     )
     return SubmitRequest(
@@ -218,6 +218,8 @@ def _request(options: dict[str, Any]) -> SubmitRequest:
         labels=options["labels"],
         ignore_case=options["ignore_case"],
         options=reading,
+        lexicon=options["lexicon"],
+        unconstrained=options["unconstrained"],
         limits=BatchLimits(options["batch_size"], int(options["max_batch_mb"] * MEGABYTE)),
     )
 

@@ -9,17 +9,20 @@ from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 
+from model_zoo.errors import ConstraintError
+from model_zoo.lexicon import Lexicon, read_lexicon
 from producer.broker import open_broker
 from producer.display import Display
 from producer.errors import BrokerUnreachable, Interrupted, UsageError
 from producer.images import FoundImage, Skipped, find_images, find_listed, read_image_file, read_list
 from producer.labels import parse_labels_option
-from producer.manifest import Request, read_facts, write_manifest
+from producer.manifest import LexiconFile, Request, read_facts, write_manifest
 from producer.report.summary import RunSummary
-from producer.request import SubmitRequest, Transport, check, is_path
+from producer.report.whole import write_whole
+from producer.request import Checked, SubmitRequest, Transport, check, is_path
 from producer.results import Journal
 from producer.run_folder import RunFolder, new_job_id
-from producer.session import Session, report
+from producer.session import JobFiles, Session, report
 from worker.contract import AnswerError
 
 # One line or a few about the images of a folder, shown in every report on it ("synthetic images").
@@ -36,13 +39,15 @@ def submit(request: SubmitRequest, transport: Transport, display: Display) -> Ru
         Interrupted: stopped before the end; `resume` goes on.
     """
     started = time.monotonic()
-    labels = check(request, transport)
-    job = _job(request)
+    checked = check(request, transport)
+    job = _job(checked)
     with RunFolder.create(request.run_dir or Path("runs") / job.job) as folder:
         try:
             with open_broker(job.model, transport, folder.worker_log, display) as broker:
+                _keep_lexicon(checked.lexicon, folder)
                 _scan(job, folder, display)
-                return Session(folder, broker, transport, display, labels, started).carry_out()
+                files = JobFiles(checked.labels, checked.lexicon)
+                return Session(folder, broker, transport, display, files, started).carry_out()
         except (UsageError, BrokerUnreachable) as error:
             # Kept once anything was sent, and where the scan is done and a worker may still come.
             scanned = folder.manifest.exists()
@@ -55,7 +60,7 @@ def resume(path: Path, transport: Transport, display: Display) -> RunSummary:
     """Go on with a job, from its scan if that was cut short: send what has no answer, then measure the whole.
 
     Raises:
-        UsageError: no job there, or its labels cannot be read.
+        UsageError: no job there, or its labels or its lexicon cannot be read.
         BrokerUnreachable, Interrupted: as for `submit`.
     """
     started = time.monotonic()
@@ -71,13 +76,40 @@ def resume(path: Path, transport: Transport, display: Display) -> RunSummary:
         if facts.images is not None and _n_answered(folder) == facts.images:
             display.note("every image has its answer already; only the report is made again")
             return report(folder, labels)
+        files = JobFiles(labels, _kept_lexicon(job, folder))
         model = job.model
         if facts.model is not None and not is_path(model):
             model = f"{facts.model['name']}@{facts.model['fingerprint']}"
         with open_broker(model, transport, folder.worker_log, display) as broker:
             if facts.images is None:
                 _scan(job, folder, display)
-            return Session(folder, broker, transport, display, labels, started).carry_out()
+            return Session(folder, broker, transport, display, files, started).carry_out()
+
+
+def _keep_lexicon(lexicon: Lexicon | None, folder: RunFolder) -> None:
+    """A copy for `resume`: the user's file may change, or go."""
+    if lexicon is None:
+        return
+    try:
+        write_whole(folder.lexicon, lexicon.text() + "\n")
+    except OSError as error:
+        raise Interrupted(f"{folder.lexicon} cannot be written: {error.strerror}") from error
+
+
+def _kept_lexicon(job: Request, folder: RunFolder) -> Lexicon | None:
+    """The lexicon of a job that was begun. Raises UsageError where the copy is gone, or not what was sent."""
+    if job.options.lexicon is None:
+        return None
+    try:
+        lexicon = read_lexicon(folder.lexicon)
+    except ConstraintError as error:
+        raise UsageError(f"the job cannot go on without its words: {error}; submit it anew") from error
+    if lexicon.digest != job.options.lexicon:
+        raise UsageError(
+            f"{folder.lexicon} was changed since the job was submitted, and its answers would no longer fit "
+            "together; submit it anew"
+        )
+    return lexicon
 
 
 def _n_answered(folder: RunFolder) -> int:
@@ -87,8 +119,12 @@ def _n_answered(folder: RunFolder) -> int:
         return journal.n_answered
 
 
-def _job(request: SubmitRequest) -> Request:
+def _job(checked: Checked) -> Request:
+    request, lexicon = checked.request, checked.lexicon
     labels, from_list = request.labels, request.from_list
+    source = None
+    if lexicon is not None:
+        source = LexiconFile(os.path.abspath(str(request.lexicon)), len(lexicon.words))
     return Request(
         job=new_job_id(),
         directory=os.path.realpath(request.directory),
@@ -100,6 +136,8 @@ def _job(request: SubmitRequest) -> Request:
         notes=_notes(request.directory),
         from_list=from_list if from_list in (None, "-") else os.path.abspath(from_list),
         limits=request.limits,
+        lexicon=source,
+        unconstrained=request.unconstrained,
     )
 
 

@@ -7,7 +7,7 @@ manifest.jsonl holds one JSON object a line, told apart by `type`:
     skipped  a file that is no image, with the reason
     batch    a range of images that travels together; cut once, so that its id means the same after a resume
     end      how many of each there are: without this line the scan was cut short and nothing was sent
-    model    which model reads them
+    model    which model reads them, and how many words of the lexicon it cannot answer
     session  the first sending of one `submit` or `resume`; session_end: its seconds and the workers it met
 """
 
@@ -25,7 +25,9 @@ from producer.errors import Interrupted, UsageError
 from producer.images import FoundImage, Skipped
 from worker.contract import AnswerError, JobOptions
 
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
+# Version 1 knew neither a lexicon nor constraints of a card, and says everything else in the same way.
+_READABLE_VERSIONS = (1, MANIFEST_VERSION)
 FILE_NAME = "manifest.jsonl"
 # Skipped files that a report names; all of them stand in the manifest.
 _SKIPPED_KEPT = 1000
@@ -53,6 +55,19 @@ class BatchLimits:
 
 
 @dataclass(frozen=True)
+class LexiconFile:
+    """Where the words of a job came from; they themselves are kept in the run folder.
+
+    Attributes:
+        file: absolute path, as it was submitted.
+        words: how many.
+    """
+
+    file: str
+    words: int
+
+
+@dataclass(frozen=True)
 class Request:
     """What the user asked for; everything that a resume needs to go on as before.
 
@@ -60,13 +75,15 @@ class Request:
         job: the job's id.
         directory: absolute path of the images.
         model: as asked for; None for the default, or the only one served.
-        options: how images are read.
+        options: how images are read, as asked for: the constraints of the model's card are not among them.
         labels: `stem`, `none`, or the absolute path of a CSV file.
         ignore_case: whether labels and answers are compared without case.
         created: when, ISO 8601 with offset.
         notes: sentences for the report.
         from_list: absolute path of the list of files; `-` for standard input; None for the whole directory.
         limits: how much travels together.
+        lexicon: where the words of `options.lexicon` came from; None without a lexicon.
+        unconstrained: whether the constraints of the model's card are left out.
     """
 
     job: str
@@ -79,6 +96,8 @@ class Request:
     notes: tuple[str, ...] = ()
     from_list: str | None = None
     limits: BatchLimits = field(default_factory=BatchLimits)
+    lexicon: LexiconFile | None = None
+    unconstrained: bool = False
 
 
 @dataclass(frozen=True)
@@ -212,12 +231,17 @@ def read_facts(path: Path) -> JobFacts:
     first = next(lines, None)
     if first is None:
         raise UsageError(f"{path} is empty: the scan was cut short and nothing was sent; submit it again")
-    if first.get("type") != "job" or first.get("version") != MANIFEST_VERSION:
+    if first.get("type") != "job" or first.get("version") not in _READABLE_VERSIONS:
         raise UsageError(
             f"{path} is a manifest of version {first.get('version')!r}, expected {MANIFEST_VERSION}; "
             "use the captchafleet that wrote it"
         )
-    facts = JobFacts(_request(first))
+    try:
+        facts = JobFacts(_request(first))
+    except (KeyError, TypeError) as error:
+        raise UsageError(
+            f"{path} is no manifest of this captchafleet ({error}); use the one that wrote it"
+        ) from error
     for line in lines:
         kind = line["type"]
         if kind == "skipped":
@@ -252,6 +276,8 @@ def _request(line: dict[str, Any]) -> Request:
     fields["options"] = JobOptions(**fields["options"])
     fields["limits"] = BatchLimits(**fields["limits"])
     fields["notes"] = tuple(fields["notes"])
+    if fields.get("lexicon") is not None:
+        fields["lexicon"] = LexiconFile(**fields["lexicon"])
     return Request(**fields)
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from model_zoo.constraints import parse_constraints
 from model_zoo.errors import ConstraintError
+from model_zoo.lexicon import Lexicon, read_lexicon
 from producer.errors import UsageError
 from producer.fleet import split_model
 from producer.labels import LabelSource, parse_labels_option
 from producer.manifest import BatchLimits
+from producer.reading import check_decoder, texts_of
 from worker.contract import JobOptions
 
 
@@ -43,7 +44,9 @@ class SubmitRequest:
         model: NAME, NAME@FINGERPRINT, or with the embedded default a path; None for the default.
         labels: `stem`, `none` or a CSV file.
         ignore_case: compare labels and answers without case.
-        options: how images are read.
+        options: how images are read; its lexicon is that of the next field.
+        lexicon: a file of the words that an answer may be.
+        unconstrained: leave the constraints of the model's card out.
         limits: how much travels together.
     """
 
@@ -54,32 +57,41 @@ class SubmitRequest:
     labels: str = "stem"
     ignore_case: bool = False
     options: JobOptions = field(default_factory=JobOptions)
+    lexicon: Path | None = None
+    unconstrained: bool = False
     limits: BatchLimits = field(default_factory=BatchLimits)
 
 
-def check(request: SubmitRequest, transport: Transport) -> LabelSource:
+@dataclass(frozen=True)
+class Checked:
+    """A request that nothing is wrong with, and its files, read now: they may change while the job runs.
+
+    Attributes:
+        request: with the lexicon's digest among its options.
+        labels: what the images should read.
+        lexicon: the words that an answer may be; None without a lexicon.
+    """
+
+    request: SubmitRequest
+    labels: LabelSource
+    lexicon: Lexicon | None = None
+
+
+def check(request: SubmitRequest, transport: Transport) -> Checked:
     """Refuse early what needs no worker to be refused.
 
-    Returns:
-        The labels, read now: their file may change while the job runs.
-
     Raises:
-        UsageError: options that contradict each other, labels that cannot be read, no such directory.
+        UsageError: options that mean nothing or contradict each other, labels or a lexicon that cannot be
+            read, no such directory.
     """
-    options = request.options
     try:
-        constraints = parse_constraints(options.charset, options.length)
+        texts_of(request.options).parse()
+        lexicon = None if request.lexicon is None else read_lexicon(request.lexicon)
     except ConstraintError as error:
         raise UsageError(str(error)) from error
-    if options.decoder == "greedy" and (constraints.limits_length or options.n_best > 1):
-        raise UsageError(
-            "--length and --n-best need --decoder beam; greedy decoding knows one reading of any length"
-        )
-    if options.n_best > options.beam_width:
-        raise UsageError(
-            f"--n-best {options.n_best} is more than --beam-width {options.beam_width}; "
-            "a beam holds no more readings"
-        )
+    if lexicon is not None:
+        request = replace(request, options=replace(request.options, lexicon=lexicon.digest))
+    check_decoder(request.options)
     labels = parse_labels_option(request.labels)
     if not request.directory.is_dir():
         raise UsageError(f"{request.directory} is not a directory; name a folder of images")
@@ -91,7 +103,7 @@ def check(request: SubmitRequest, transport: Transport) -> LabelSource:
             )
     elif request.model is not None:
         split_model(request.model)
-    return labels
+    return Checked(request, labels, lexicon)
 
 
 def is_path(model: str | None) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from producer.errors import UsageError
-from worker.contract import Answer, AnswerError, Candidate, ContractError, decode_answer
+from worker.contract import Answer, AnswerError, Candidate, ContractError, decode_answer, lean
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,9 @@ class ResultLine:
         error: why there is no text.
         worker: the name of the worker that answered; None where the producer could not read the file.
         attempt: which sending of the batch was answered, from 1; 0 where nothing was sent.
+        proven: whether no allowed string is more probable; None where that is not known.
+        allowed_mass: of all allowed strings together under the model itself; None where that is not known.
+        probability_high: the most that the probability can be; None where it is known exactly.
     """
 
     id: int
@@ -40,18 +43,34 @@ class ResultLine:
     error: AnswerError | None = None
     worker: str | None = None
     attempt: int = 0
+    proven: bool | None = None
+    allowed_mass: float | None = None
+    probability_high: float | None = None
 
 
 def line_of(answer: Answer, file: str, worker: str | None, attempt: int) -> ResultLine:
     """The journal's line for an answer."""
     return ResultLine(
-        answer.id, file, answer.text, answer.probability, answer.n_best, answer.error, worker, attempt
+        answer.id,
+        file,
+        answer.text,
+        answer.probability,
+        answer.n_best,
+        answer.error,
+        worker,
+        attempt,
+        answer.proven,
+        answer.allowed_mass,
+        answer.probability_high,
     )
 
 
 def encode_line(line: ResultLine) -> str:
-    """A line as ASCII JSON with its newline; non-UTF-8 names survive as surrogates."""
-    return json.dumps(asdict(line)) + "\n"
+    """A line as ASCII JSON with its newline; non-UTF-8 names survive as surrogates.
+
+    `proven`, `allowed_mass` and `probability_high` are left out where they are None, as in older journals.
+    """
+    return json.dumps(asdict(line, dict_factory=lean)) + "\n"
 
 
 def decode_line(data: dict[str, Any]) -> ResultLine:

@@ -29,11 +29,19 @@ class RunFolder:
         self.path = path
         self.manifest = path / manifest.FILE_NAME
         self.results = path / "results.jsonl"
+        self.lexicon = path / "lexicon.txt"
         self.report_json = path / "report.json"
         self.report_html = path / "report.html"
         self.worker_log = path / "worker.log"
         # All that a job writes.
-        self.files = (self.manifest, self.results, self.report_json, self.report_html, self.worker_log)
+        self.files = (
+            self.manifest,
+            self.results,
+            self.lexicon,
+            self.report_json,
+            self.report_html,
+            self.worker_log,
+        )
         self._lock: IO[bytes] | None = None
 
     @classmethod

@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
 
 from redis.exceptions import RedisError
 
-from model_zoo.constraints import check_feasible, parse_constraints
-from model_zoo.errors import ConstraintError
+from model_zoo.language import DroppedWords
+from model_zoo.lexicon import Lexicon
 from producer.broker import Broker
 from producer.display import Display
 from producer.errors import BrokerUnreachable, Interrupted, ProducerError, UsageError
@@ -19,6 +18,7 @@ from producer.fleet import open_store, wait_for_model
 from producer.labels import LabelSource
 from producer.manifest import JobFacts, append_line, read_batches, read_facts
 from producer.queue import BatchQueue
+from producer.reading import Reading, check_feasible, resolve
 from producer.report.summary import RunSummary
 from producer.request import Transport
 from producer.results import Journal
@@ -27,11 +27,19 @@ from producer.submission import Submission
 from producer.summary import summarise, write_reports
 from producer.terms import JobTerms
 from worker.broker import redact
-from worker.contract import WorkerInfo
+from worker.contract import WorkerInfo, encode_lexicon
 from worker.store import Store
 
 _SAY_WAITING_AFTER_S = 2.0
 _LAST_WORDS_S = 3.0
+
+
+@dataclass(frozen=True)
+class JobFiles:
+    """What was read from a user's files: what the images should read, and the words that an answer may be."""
+
+    labels: LabelSource
+    lexicon: Lexicon | None = None
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ class Session:
         broker: where it goes.
         transport: how.
         display: who looks on.
-        labels: what the images should read.
+        files: what was read from the user's files.
         started: when the command began, by time.monotonic().
     """
 
@@ -51,7 +59,7 @@ class Session:
     broker: Broker
     transport: Transport
     display: Display
-    labels: LabelSource
+    files: JobFiles
     started: float
 
     def carry_out(self) -> RunSummary:
@@ -64,18 +72,20 @@ class Session:
         facts = read_facts(self.folder.manifest)
         self.display.note(f"job {facts.request.job}: {facts.images:,} images, run folder {self.folder.path}")
         store, workers = self._find_workers()
-        _check_feasible(facts, workers[0])
-        self._remember_model(facts, workers[0])
+        served, request = workers[0], facts.request
+        reading = resolve(request.options, served.model, served.card, request.unconstrained)
+        dropped = check_feasible(reading, self.files.lexicon, served.model, served.card)
+        self._remember_model(facts, served, dropped)
         try:
-            self._send(facts, store, workers)
+            self._send(facts, reading, store, workers)
         except (Interrupted, KeyboardInterrupt):
             try:
-                report(self.folder, self.labels)
+                report(self.folder, self.files.labels)
             except ProducerError as error:
                 # Why the job stopped is what the user must hear; this only comes on top.
                 self.display.say(f"the partial report is missing: {error}")
             raise
-        return report(self.folder, self.labels)
+        return report(self.folder, self.files.labels)
 
     def _find_workers(self) -> tuple[Store, list[WorkerInfo]]:
         what = "loading the model" if self.broker.embedded is not None else "looking for a worker"
@@ -105,14 +115,16 @@ class Session:
 
         return say
 
-    def _remember_model(self, facts: JobFacts, served: WorkerInfo) -> None:
+    def _remember_model(self, facts: JobFacts, served: WorkerInfo, dropped: DroppedWords) -> None:
         if facts.model is None:
+            lexicon = {} if self.files.lexicon is None else {"dropped_words": asdict(dropped)}
             append_line(
                 self.folder.manifest,
                 "model",
                 name=served.model,
                 fingerprint=served.fingerprint,
                 card=served.card,
+                **lexicon,
             )
         elif facts.model["fingerprint"] != served.fingerprint:
             raise UsageError(
@@ -120,8 +132,8 @@ class Session:
                 f"{served.model}@{served.fingerprint} is served; bring back the first, or submit anew"
             )
 
-    def _send(self, facts: JobFacts, store: Store, workers: list[WorkerInfo]) -> None:
-        terms = _terms(facts, workers[0], self.transport)
+    def _send(self, facts: JobFacts, reading: Reading, store: Store, workers: list[WorkerInfo]) -> None:
+        terms = self._terms(facts, reading, workers[0])
         number = len(facts.sessions)
         met = {info.name: info.device for info in workers}
 
@@ -152,6 +164,21 @@ class Session:
                             self.folder.manifest, "session_end", number=number, seconds=seconds, workers=met
                         )
 
+    def _terms(self, facts: JobFacts, reading: Reading, served: WorkerInfo) -> JobTerms:
+        words = self.files.lexicon
+        return JobTerms(
+            job_id=facts.request.job,
+            root=facts.request.directory,
+            options=reading.options,
+            model=f"{served.model}@{served.fingerprint}",
+            images=facts.images or 0,
+            max_in_flight_bytes=self.transport.max_in_flight_bytes,
+            wait_s=self.transport.wait_s,
+            job_ttl_s=self.transport.job_ttl_s,
+            visibility_timeout_s=served.visibility_timeout_s,
+            lexicon=None if words is None else encode_lexicon(words.text()),
+        )
+
 
 def report(folder: RunFolder, labels: LabelSource) -> RunSummary:
     """Measure the run folder and write both reports into it.
@@ -177,27 +204,3 @@ def store(folder: RunFolder, summary: RunSummary) -> None:
             f"the report cannot be written: {error.strerror}; the answers are safe in {folder.results}: "
             f"mend that and run `producer report {folder.path}`"
         ) from error
-
-
-def _check_feasible(facts: JobFacts, served: WorkerInfo) -> None:
-    options = facts.request.options
-    card: dict[str, Any] = served.card
-    try:
-        constraints = parse_constraints(options.charset, options.length)
-        check_feasible(constraints, str(card["charset"]), int(card["time_steps"]))
-    except ConstraintError as error:
-        raise UsageError(f"model {served.model}: {error}") from error
-
-
-def _terms(facts: JobFacts, served: WorkerInfo, transport: Transport) -> JobTerms:
-    return JobTerms(
-        job_id=facts.request.job,
-        root=facts.request.directory,
-        options=facts.request.options,
-        model=f"{served.model}@{served.fingerprint}",
-        images=facts.images or 0,
-        max_in_flight_bytes=transport.max_in_flight_bytes,
-        wait_s=transport.wait_s,
-        job_ttl_s=transport.job_ttl_s,
-        visibility_timeout_s=served.visibility_timeout_s,
-    )

@@ -1,8 +1,8 @@
 """Sends a job's batches and takes their answers, with a bounded window between the two.
 
-One thread, one loop: send while there is room, read the results stream, write the journal, then forget what
-stands in it. Redis keeps only the window. What went missing is found by looking (`_reconcile`), because no
-setting of Celery over Redis makes delivery certain; docs/architecture.md has the reasons.
+One thread, one loop: send while there is room, read the results stream, write the journal, forget what stands
+in it. What went missing is found by looking (`_reconcile`), because no setting of Celery over Redis makes
+delivery certain; docs/architecture.md has the reasons.
 """
 
 from __future__ import annotations
@@ -89,7 +89,8 @@ class Submission:
         self._patiently(self._store.finish_job, self._terms.job_id, self._terms.options, self._facts())
 
     def _open(self) -> None:
-        self._store.open_job(self._terms.job_id, self._terms.options, self._facts(), self._terms.job_ttl_s)
+        terms = self._terms
+        self._store.open_job(terms.job_id, terms.options, self._facts(), terms.job_ttl_s, terms.lexicon)
 
     def _drain(self) -> None:
         """Take what workers answered to an earlier run of this job: at most a window's worth."""
@@ -117,12 +118,8 @@ class Submission:
     # Sending.
 
     def _has_room(self, batch: BatchRange) -> bool:
-        if not self._outstanding:
-            return True
-        in_flight = sum(entry.size for entry in self._outstanding.values())
-        # Two batches a worker keep it busy; more would only let this job stand longer in others' way.
-        busy = len(self._outstanding) >= 2 + 2 * max(len(self._present), 1)
-        return not busy and in_flight + batch.size <= self._terms.max_in_flight_bytes
+        sizes = [entry.size for entry in self._outstanding.values()]
+        return self._terms.has_room(sizes, batch.size, len(self._present))
 
     def _send(self, batch: BatchRange, attempt: int, incomplete: int = 0) -> None:
         items, lines = [], []
@@ -138,10 +135,10 @@ class Submission:
             self._outstanding.pop(batch.id, None)
             return
         # Noted before it is sent: if the broker fails in between, reconciliation finds it.
-        size = sum(len(item.data) for item in items)
+        size, terms = sum(len(item.data) for item in items), self._terms
         self._outstanding[batch.id] = Outstanding(batch, size, attempt, time.monotonic(), incomplete)
-        self._store.put_batch(Batch(batch.id, self._terms.job_id, tuple(items)), self._terms.job_ttl_s)
-        self._queue.send(Task(self._terms.job_id, batch.id, attempt, self._terms.options.digest()))
+        self._store.put_batch(Batch(batch.id, terms.job_id, tuple(items)), terms.job_ttl_s)
+        self._queue.send(Task(terms.job_id, batch.id, attempt, terms.options.digest()))
 
     def _send_again(self, entry: Outstanding) -> None:
         self._send(entry.batch, entry.attempt + 1, entry.incomplete)
@@ -166,8 +163,7 @@ class Submission:
             # A second run of a batch that is answered or split; its images have, or will get, their answers.
             return
         if result.status == "missing":
-            self._watcher.say(f"the bytes of batch {result.batch_id} were gone; sending them again")
-            self._send_again(entry)
+            self._send_missing(entry, result)
         elif result.status == "split":
             self._watcher.say(f"batch {result.batch_id} ended several workers; it is cut in two")
             halves = entry.batch.halves()
@@ -194,6 +190,17 @@ class Submission:
             self._send_again(entry)
         else:
             self._give_up(entry, f"worker {result.worker} left this image out of its answers")
+
+    def _send_missing(self, entry: Outstanding, result: BatchResult) -> None:
+        """Send a batch again, and the lexicon if that is what the worker lacked."""
+        if result.reason:
+            if self._terms.lexicon is None or entry.incomplete + 1 >= _MAX_INCOMPLETE:
+                return self._give_up(entry, f"worker {result.worker} cannot use the lexicon: {result.reason}")
+            entry.incomplete += 1
+            self._store.put_lexicon(self._terms.job_id, self._terms.lexicon, self._terms.job_ttl_s)
+        gone = f"the bytes of batch {result.batch_id} were gone; sending them again"
+        self._watcher.say(f"{result.reason}; sending it again" if result.reason else gone)
+        return self._send_again(entry)
 
     def _give_up(self, entry: Outstanding, reason: str) -> None:
         error = AnswerError("worker_error", reason[:500])
@@ -258,21 +265,14 @@ class Submission:
         """Send again what is overdue and neither queued, nor with a worker, nor answered."""
         overdue = time.monotonic() - self._terms.visibility_timeout_s
         late = [entry for entry in self._outstanding.values() if entry.sent_at < overdue]
-        if not late:
-            return
-        on_its_way = self._queue.on_its_way(self._store.client)
+        on_its_way = self._queue.on_its_way(self._store.client) if late else set()
         for entry in late:
             if entry.batch.id not in on_its_way:
                 self._watcher.say(f"batch {entry.batch.id} went missing; sending it again")
                 self._send_again(entry)
 
     def _facts(self) -> dict[str, str]:
-        return {
-            "images": str(self._terms.images),
-            "answered": str(self._journal.n_answered),
-            "model": self._terms.model,
-            "updated": str(int(time.time())),
-        }
+        return self._terms.facts(self._journal.n_answered)
 
     def _patiently(self, step: Callable[..., Outcome], *arguments: object) -> Outcome:
         """Do a step, again and again while the broker is away or full; every step may be done twice."""

@@ -10,10 +10,13 @@ from pathlib import Path
 
 from model_zoo.constraints import parse_charset
 from model_zoo.errors import ConstraintError
+from model_zoo.language import DroppedWords
 from producer.accuracy import measure
+from producer.decoding import DecodingFacts, DecodingTally, HeldConstraint, LexiconFacts
 from producer.errors import UsageError
 from producer.labels import LabelSource
 from producer.manifest import JobFacts, read_facts
+from producer.reading import Reading, resolve, texts_of
 from producer.report.document import json_text
 from producer.report.page import write_html
 from producer.report.summary import ModelFacts, RunSummary, Skipped, SkippedFile, WorkerFacts
@@ -39,14 +42,16 @@ def summarise(folder: RunFolder, labels: LabelSource, ignore_case: bool | None =
             f"the scan of {folder.path} was cut short and nothing was sent; `producer resume` begins it again"
         )
     ignore_case = facts.request.ignore_case if ignore_case is None else ignore_case
-    model = _model(facts)
+    model, reading = _model(facts), _reading(facts)
     by_worker: Counter[str] = Counter()
+    tally = DecodingTally()
     accuracy = measure(
-        _counted(folder.results, by_worker),
+        _counted(folder.results, by_worker, tally),
         labels,
         ignore_case=ignore_case,
         charset=model.charset,
-        allowed=_allowed(facts, model),
+        allowed=_allowed(facts, reading, model),
+        allowed_by="the charset of the model's card" if "charset" in reading.from_card else "--charset",
     )
     return RunSummary(
         accuracy=accuracy,
@@ -61,6 +66,8 @@ def summarise(folder: RunFolder, labels: LabelSource, ignore_case: bool | None =
         skipped=Skipped(facts.skipped, tuple(SkippedFile(*item) for item in facts.skipped_files)),
         note=facts.request.notes,
         versions={"captchafleet": version("captchafleet")},
+        decoding=_decoding(facts, reading, tally),
+        unconstrained=facts.request.unconstrained,
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
@@ -72,14 +79,36 @@ def write_reports(folder: RunFolder, summary: RunSummary) -> None:
     write_html(summary, lines, folder.report_html, Path(summary.directory))
 
 
-def _counted(results: Path, by_worker: Counter[str]) -> Iterator[ResultLine]:
+def _counted(results: Path, by_worker: Counter[str], tally: DecodingTally) -> Iterator[ResultLine]:
     if not results.exists():
         return
     for line in read_results(results):
         if line.worker is not None:
             # A worker that gave nothing but errors served the job all the same: it is named, with 0.
             by_worker[line.worker] += line.error is None and line.text is not None
+        tally.add(line)
         yield line
+
+
+def _reading(facts: JobFacts) -> Reading:
+    """What workers were told; before the model is known, what was asked for."""
+    options, model = facts.request.options, facts.model
+    if model is None:
+        return Reading(options)
+    return resolve(options, model["name"], model["card"], facts.request.unconstrained)
+
+
+def _decoding(facts: JobFacts, reading: Reading, tally: DecodingTally) -> DecodingFacts:
+    held = [
+        HeldConstraint(kind, text, kind in reading.from_card)
+        for kind, text in texts_of(reading.options).to_object().items()
+    ]
+    source, lexicon = facts.request.lexicon, None
+    if source is not None:
+        held.append(HeldConstraint("lexicon", source.file))
+        dropped = DroppedWords(**(facts.model or {}).get("dropped_words", {}))
+        lexicon = LexiconFacts(source.file, source.words, dropped)
+    return tally.facts(tuple(held), lexicon)
 
 
 def _model(facts: JobFacts) -> ModelFacts:
@@ -88,9 +117,9 @@ def _model(facts: JobFacts) -> ModelFacts:
     return ModelFacts.from_card(facts.model["name"], facts.model["fingerprint"], facts.model["card"])
 
 
-def _allowed(facts: JobFacts, model: ModelFacts) -> str | None:
-    """The model's characters that `--charset` let it answer; None without either of them."""
-    asked = facts.request.options.charset
+def _allowed(facts: JobFacts, reading: Reading, model: ModelFacts) -> str | None:
+    """The model's characters that job and card let it answer; None where neither says so."""
+    asked = reading.options.charset
     if asked is None or model.charset is None:
         return None
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,6 +38,7 @@ class JobTerms:
         wait_s: patience with an absent broker, or with the absence of every worker.
         job_ttl_s: how long Redis keeps the job without a word from its producer.
         visibility_timeout_s: after this long a batch that is nowhere is sent again.
+        lexicon: the words that an answer may be, as `encode_lexicon` makes them; None without a lexicon.
     """
 
     job_id: str
@@ -48,6 +50,22 @@ class JobTerms:
     wait_s: float
     job_ttl_s: int
     visibility_timeout_s: float
+    lexicon: bytes | None = None
+
+    def has_room(self, sizes: list[int], more: int, workers: int) -> bool:
+        """Whether a batch of `more` bytes may be sent while those of these sizes are outstanding."""
+        # Two batches a worker keep it busy; more would only let this job stand longer in others' way.
+        busy = len(sizes) >= 2 + 2 * max(workers, 1)
+        return not sizes or (not busy and sum(sizes) + more <= self.max_in_flight_bytes)
+
+    def facts(self, answered: int) -> dict[str, str]:
+        """What Redis is told of the job, for `producer status`."""
+        return {
+            "images": str(self.images),
+            "answered": str(answered),
+            "model": self.model,
+            "updated": str(int(time.time())),
+        }
 
 
 @dataclass
@@ -59,7 +77,7 @@ class Outstanding:
         size: bytes of its blob.
         attempt: which sending this is, from 1.
         sent_at: by time.monotonic().
-        incomplete: how often its answers lacked images.
+        incomplete: how often its answers lacked images, or a worker found no whole lexicon.
     """
 
     batch: BatchRange

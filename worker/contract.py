@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import struct
+import zlib
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
-WIRE_VERSION = 1
+WIRE_VERSION = 2
 TASK_NAME = "captchafleet.solve"
 KEY_PREFIX = f"captchafleet:v{WIRE_VERSION}"
 
@@ -34,7 +36,15 @@ ERROR_CODES: dict[str, str] = {
     "worker_error": "the worker failed on this image",
 }
 
+Decoder = Literal["exact", "beam", "greedy", "alignment-beam"]
+
+# Of a lexicon's text: as large as the file that `model_zoo.lexicon` reads, a million words and more.
+MAX_LEXICON_BYTES = 64 * 2**20
+
 _BLOB_MAGIC = b"CFB1"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+# Fields of an answer that are left out of its JSON where there is nothing to say.
+_LEFT_OUT_IF_NONE = frozenset({"proven", "allowed_mass", "probability_high"})
 
 
 class ContractError(Exception):
@@ -47,7 +57,7 @@ def queue_name(fingerprint: str) -> str:
 
 
 def job_key(job_id: str, part: str = "") -> str:
-    """Redis key of a job, or of a part of it (`options`, `results`, `committed`, `starts`)."""
+    """Redis key of a job, or of a part of it (`options:DIGEST`, `results`, `starts`, `lexicon`)."""
     return f"{KEY_PREFIX}:job:{job_id}" + (f":{part}" if part else "")
 
 
@@ -95,13 +105,19 @@ class Task:
 
 @dataclass(frozen=True)
 class JobOptions:
-    """How every image of a job is to be read; stored once per job under its hash."""
+    """How every image of a job is to be read; stored once per job under its hash.
 
-    decoder: Literal["greedy", "beam"] = "beam"
-    beam_width: int = 10
+    The constraints are those that hold: what the model's card adds, the producer has put in.
+    """
+
+    decoder: Decoder = "exact"
+    beam_width: int = 10  # of beam and alignment-beam
     n_best: int = 1
     charset: str | None = None  # as given to --charset; None: the model's own
     length: str | None = None  # as given to --length, "5" or "4-6"; None: any
+    pattern: str | None = None  # as given to --pattern; None: any
+    regex: str | None = None  # as given to --regex; None: any
+    lexicon: str | None = None  # sha256 of the text of the lexicon, which is stored once per job; None: any
     max_image_bytes: int = 10 * 2**20  # larger files are answered too_many_bytes
 
     def digest(self) -> str:
@@ -127,17 +143,32 @@ class AnswerError:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the system says of one image: a text with its probability, or an error."""
+    """What the system says of one image: a text with its probability, or an error.
+
+    Attributes:
+        id: number of the image in the manifest.
+        text: the most probable of the allowed strings, as far as the decoder found it.
+        probability: of the text among all allowed strings; with a lexicon the least that it can be.
+        n_best: the most probable readings, best first.
+        error: why there is no text.
+        proven: whether no allowed string is more probable; None where the decoder does not say.
+        allowed_mass: of all allowed strings together under the model itself; the least that it can be.
+        probability_high: the most that the probability can be; None where `probability` is exact.
+    """
 
     id: int
     text: str | None = None
     probability: float | None = None
     n_best: tuple[Candidate, ...] = ()
     error: AnswerError | None = None
+    proven: bool | None = None
+    allowed_mass: float | None = None
+    probability_high: float | None = None
 
 
 # solved: the answers are there. split: the batch ended too many workers, the producer cuts it in two.
-# missing: the worker found no bytes under the batch's id, the producer sends it again.
+# missing: the worker found no bytes under the batch's id, or no whole lexicon (then `reason` says so); the
+# producer sends what is missing again.
 # refused: the worker cannot read what the producer sent, and `reason` says why.
 BatchStatus = Literal["solved", "split", "missing", "refused"]
 
@@ -223,7 +254,39 @@ def decode_blob(blob: bytes) -> Batch:
 
 def encode(message: Task | JobOptions | BatchResult | WorkerInfo) -> str:
     """A message as canonical JSON."""
-    return _dump(asdict(message))
+    return _dump(asdict(message, dict_factory=lean))
+
+
+def lean(fields_of_one: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A `dict_factory` for `dataclasses.asdict`: an answer without what there is nothing to say of."""
+    return {key: value for key, value in fields_of_one if value is not None or key not in _LEFT_OUT_IF_NONE}
+
+
+def encode_lexicon(text: str) -> bytes:
+    """The canonical text of a lexicon, compressed (zlib)."""
+    return zlib.compress(text.encode())
+
+
+def decode_lexicon(data: bytes, digest: str) -> str:
+    """The inverse of `encode_lexicon`.
+
+    Args:
+        data: what was stored.
+        digest: sha256 of the text that is expected.
+
+    Raises:
+        ContractError: damaged, larger than `MAX_LEXICON_BYTES`, or another lexicon.
+    """
+    inflate = zlib.decompressobj()
+    try:
+        text = inflate.decompress(data, MAX_LEXICON_BYTES + 1)
+    except zlib.error as error:
+        raise ContractError(f"the lexicon is damaged: {error}") from error
+    if len(text) > MAX_LEXICON_BYTES or not inflate.eof:
+        raise ContractError(f"the lexicon is cut short, or larger than {MAX_LEXICON_BYTES:,} bytes")
+    if (found := hashlib.sha256(text).hexdigest()) != digest:
+        raise ContractError(f"the lexicon has sha256 {found}, the job's options name {digest}")
+    return text.decode()
 
 
 def task_arguments(task: Task) -> dict[str, Any]:
@@ -251,9 +314,15 @@ def decode_task(arguments: dict[str, Any]) -> Task:
 def decode_options(text: str | bytes) -> JobOptions:
     """Job options from JSON. Raises ContractError where they do not fit."""
     try:
-        return JobOptions(**_load(text))
+        options = JobOptions(**_load(text))
     except TypeError as error:
         raise ContractError(f"the job's options do not fit: {error}") from error
+    for name in ("charset", "length", "pattern", "regex", "lexicon"):
+        if not isinstance(value := getattr(options, name), str | None):
+            raise ContractError(f"the job's {name} is {value!r:.80}, expected a string or null")
+    if options.lexicon is not None and not _SHA256.fullmatch(options.lexicon):
+        raise ContractError(f"the job's lexicon is {options.lexicon!r:.80}, expected a sha256 in hex")
+    return options
 
 
 def decode_worker(text: str | bytes) -> WorkerInfo:
@@ -301,9 +370,22 @@ def decode_answer(data: Any) -> Answer:
     try:
         n_best = tuple(Candidate(**candidate) for candidate in data.get("n_best", ()))
         error = None if data.get("error") is None else AnswerError(**data["error"])
-        return Answer(data["id"], data.get("text"), data.get("probability"), n_best, error)
+        answer = Answer(
+            data["id"],
+            data.get("text"),
+            data.get("probability"),
+            n_best,
+            error,
+            **{key: data[key] for key in _LEFT_OUT_IF_NONE if key in data},
+        )
     except (TypeError, KeyError) as reason:
         raise ContractError(f"an answer does not fit: {reason}") from reason
+    if not isinstance(answer.proven, bool | None):
+        raise ContractError(f"an answer's proven is {answer.proven!r:.80}, expected true, false or null")
+    for value in (answer.allowed_mass, answer.probability_high):
+        if isinstance(value, bool) or not isinstance(value, int | float | None):
+            raise ContractError(f"an answer's mass is {value!r:.80}, expected a number or null")
+    return answer
 
 
 def _check_version(version: object) -> None:

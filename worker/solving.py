@@ -4,32 +4,98 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import asdict
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from model_zoo.cards import DEFAULT_MODEL, ModelCard, find_card, verify_weights
-from model_zoo.constraints import parse_constraints
+from model_zoo.constraints import Constraints, parse_constraints
 from model_zoo.errors import ConstraintError, ZooError
+from model_zoo.lexicon import Lexicon
 from worker.contract import (
     Answer,
     AnswerError,
     Batch,
     Candidate,
+    ContractError,
     ImageItem,
     JobOptions,
+    decode_lexicon,
 )
 
 if TYPE_CHECKING:
     from model_zoo.solver import Prediction, Solver
     from worker.settings import Settings
 
-__all__ = ["ConstraintError", "DeviceLost", "ZooError", "card_facts", "load", "served_card", "solve_batch"]
+__all__ = [
+    "ConstraintError",
+    "DeviceLost",
+    "LexiconMissing",
+    "Lexicons",
+    "ZooError",
+    "card_facts",
+    "job_constraints",
+    "load",
+    "served_card",
+    "solve_batch",
+]
 
 log = logging.getLogger(__name__)
+
+# Two jobs may take turns on one worker; a million words are some hundred megabytes once compiled.
+_LEXICONS_KEPT = 2
 
 
 class DeviceLost(Exception):  # noqa: N818 - names say what happened
     """After an error CUDA refuses all that follows in the same process; only a new process helps."""
+
+
+class LexiconMissing(Exception):  # noqa: N818
+    """The lexicon that a job's options name is not in Redis, or no longer whole there."""
+
+
+class Lexicons:
+    """The lexicons of the last jobs, so that one is fetched and sorted once, not with every batch.
+
+    Args:
+        fetch: the stored lexicon of a job, None where there is none; see `Store.lexicon`.
+    """
+
+    def __init__(self, fetch: Callable[[str], bytes | None]) -> None:
+        self._fetch = fetch
+        self._kept: dict[str, Lexicon] = {}
+
+    def get(self, job_id: str, digest: str) -> Lexicon:
+        """The lexicon of that digest, from the job if it is not at hand.
+
+        Raises:
+            LexiconMissing: it is not there, or not as its digest says.
+        """
+        found = self._kept.pop(digest, None) or self._fetched(job_id, digest)
+        self._kept[digest] = found  # the last one used stands last
+        while len(self._kept) > _LEXICONS_KEPT:
+            del self._kept[next(iter(self._kept))]
+        return found
+
+    def _fetched(self, job_id: str, digest: str) -> Lexicon:
+        if (data := self._fetch(job_id)) is None:
+            raise LexiconMissing("the lexicon is not there")
+        try:
+            lexicon = Lexicon.from_text(decode_lexicon(data, digest))
+        except (ContractError, ConstraintError) as error:
+            raise LexiconMissing(str(error)) from error
+        log.info("lexicon %.8s: %d words", digest, len(lexicon.words))
+        return lexicon
+
+
+def job_constraints(job_id: str, options: JobOptions, lexicons: Lexicons) -> Constraints:
+    """What the job allows; the producer has merged what it wants with what the model's card says.
+
+    Raises:
+        ConstraintError: texts that mean nothing; producers check them before they send.
+        LexiconMissing: the job's lexicon is not there, or not whole.
+    """
+    lexicon = None if options.lexicon is None else lexicons.get(job_id, options.lexicon)
+    return parse_constraints(options.charset, options.length, options.pattern, options.regex, lexicon)
 
 
 def served_card(settings: Settings) -> ModelCard:
@@ -45,7 +111,7 @@ def served_card(settings: Settings) -> ModelCard:
 
 def card_facts(card: ModelCard) -> dict[str, Any]:
     """The card as it is announced to producers, which have no zoo."""
-    return asdict(card)
+    return card.to_object()
 
 
 def load(settings: Settings) -> Solver:
@@ -65,7 +131,7 @@ def load(settings: Settings) -> Solver:
 
 
 def solve_batch(
-    batch: Batch, options: JobOptions, solver: Solver, micro_batch: int | None
+    batch: Batch, options: JobOptions, constraints: Constraints, solver: Solver, micro_batch: int | None
 ) -> tuple[Answer, ...]:
     """One answer per image of the batch, in order; an image that fails costs its own answer alone.
 
@@ -75,14 +141,14 @@ def solve_batch(
     """
     started = time.monotonic()
     try:
-        answers = _solve(batch.items, options, solver, micro_batch)
+        answers = _solve(batch.items, options, constraints, solver, micro_batch)
     except ConstraintError:
         raise
     except Exception:
         # Whatever it is, one image among hundreds may be the cause: find it by taking each alone.
         log.exception("batch %s failed as a whole; its images are now read one by one", batch.id)
         _check_device(solver)
-        answers = tuple(_solve_alone(item, options, solver) for item in batch.items)
+        answers = tuple(_solve_alone(item, options, constraints, solver) for item in batch.items)
     log.info("batch %s: %d images in %.3f s", batch.id, len(answers), time.monotonic() - started)
     return answers
 
@@ -103,13 +169,17 @@ def _solve_blank(solver: Solver) -> None:
 
 
 def _solve(
-    items: tuple[ImageItem, ...], options: JobOptions, solver: Solver, micro_batch: int | None
+    items: tuple[ImageItem, ...],
+    options: JobOptions,
+    constraints: Constraints,
+    solver: Solver,
+    micro_batch: int | None,
 ) -> tuple[Answer, ...]:
     from model_zoo.preprocess import ImageLimits
 
     predictions = solver.solve(
         [item.data for item in items],
-        parse_constraints(options.charset, options.length),
+        constraints,
         decoder=options.decoder,
         beam_width=options.beam_width,
         n_best=options.n_best,
@@ -119,9 +189,9 @@ def _solve(
     return tuple(_answer(item, found) for item, found in zip(items, predictions, strict=True))
 
 
-def _solve_alone(item: ImageItem, options: JobOptions, solver: Solver) -> Answer:
+def _solve_alone(item: ImageItem, options: JobOptions, constraints: Constraints, solver: Solver) -> Answer:
     try:
-        return _solve((item,), options, solver, 1)[0]
+        return _solve((item,), options, constraints, solver, 1)[0]
     except Exception as error:
         log.exception("image %d failed", item.id)
         message = f"the worker failed on this image with {type(error).__name__}: {error}"
@@ -132,4 +202,12 @@ def _answer(item: ImageItem, found: Prediction) -> Answer:
     if found.error is not None:
         return Answer(item.id, error=AnswerError(found.error.code, found.error.message))
     n_best = tuple(Candidate(candidate.text, candidate.probability) for candidate in found.n_best)
-    return Answer(item.id, found.text, found.probability, n_best)
+    return Answer(
+        item.id,
+        found.text,
+        found.probability,
+        n_best,
+        proven=found.proven,
+        allowed_mass=found.allowed_mass,
+        probability_high=found.probability_high,
+    )

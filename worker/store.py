@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import redis
 
+from worker import scripts
 from worker.broker import BrokerURLError, redact, redis_py_url
 from worker.contract import (
     JOBS_KEY,
@@ -35,55 +36,7 @@ ANNOUNCEMENT_TTL_S = 30
 # Longer than any BLOCK below, shorter than the patience of a user in front of a half-open connection.
 SOCKET_TIMEOUT_S = 10.0
 _REMEMBER_DONE_S = 86_400
-_JOB_PARTS = ("", "results", "starts")
-
-# A batch is begun only where there is something to do, and only then is the start counted. EXPIRE comes first
-# because a script that has written something is not stopped by a full Redis: solving is what empties it.
-_BEGIN = """
-if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return {-1, false, false} end
-local ttl = math.max(redis.call('TTL', KEYS[1]), 60)
-redis.call('EXPIRE', KEYS[1], ttl)
-local options = redis.call('GET', KEYS[2])
-local blob = redis.call('GET', KEYS[3])
-if not options or not blob then return {0, false, false} end
-local starts = redis.call('HINCRBY', KEYS[4], ARGV[1], 1)
-redis.call('EXPIRE', KEYS[4], ttl)
-return {starts, options, blob}
-"""
-
-# Where nothing was counted, or no longer is, nothing is taken back: below zero a batch would count as over.
-_UNBEGIN = """
-local starts = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or 0)
-if starts > 0 then redis.call('HINCRBY', KEYS[1], ARGV[1], -1) end
-"""
-
-# The blob is the token of a commit: whoever deletes it enters the batch's answers, exactly once. A job that
-# is over (done, cancelled, expired) takes no answers, so that nothing is left behind.
-_COMMIT = """
-local first = redis.call('DEL', KEYS[4])
-if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return -1 end
-if first == 0 then return 0 end
-redis.call('HDEL', KEYS[2], ARGV[1])
-redis.call('XADD', KEYS[3], '*', 'result', ARGV[2])
-redis.call('EXPIRE', KEYS[3], math.max(redis.call('TTL', KEYS[1]), 60))
-return 1
-"""
-
-# A worker that finds no bytes says so in the stream. If they are gone because the batch was answered, that
-# answer stands before these words, and the producer passes over them.
-_REPORT_MISSING = """
-if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 0 end
-redis.call('XADD', KEYS[2], '*', 'result', ARGV[1])
-redis.call('EXPIRE', KEYS[2], math.max(redis.call('TTL', KEYS[1]), 60))
-return 1
-"""
-
-_TOUCH = """
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-for i = 1, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[1]) end
-redis.call('HSET', KEYS[1], unpack(ARGV, 2))
-return 1
-"""
+_JOB_PARTS = ("", "results", "starts", "lexicon")
 
 
 @dataclass(frozen=True)
@@ -111,16 +64,18 @@ class Store:
 
     def __init__(self, client: redis.Redis) -> None:
         self.client = client
-        self._begin = client.register_script(_BEGIN)
-        self._unbegin = client.register_script(_UNBEGIN)
-        self._commit = client.register_script(_COMMIT)
-        self._missing = client.register_script(_REPORT_MISSING)
-        self._touch = client.register_script(_TOUCH)
+        self._begin = client.register_script(scripts.BEGIN)
+        self._unbegin = client.register_script(scripts.UNBEGIN)
+        self._commit = client.register_script(scripts.COMMIT)
+        self._missing = client.register_script(scripts.REPORT_MISSING)
+        self._touch = client.register_script(scripts.TOUCH)
 
     # Jobs (the producer's side).
 
-    def open_job(self, job_id: str, options: JobOptions, facts: dict[str, str], ttl_s: int) -> None:
-        """Make the job known, or known again: its state, its options under their hash.
+    def open_job(
+        self, job_id: str, options: JobOptions, facts: dict[str, str], ttl_s: int, lexicon: bytes | None
+    ) -> None:
+        """Make the job known, or known again: its state, its options under their hash, its lexicon if any.
 
         Starts are counted afresh: what a cancelled or stopped run began says nothing of the images.
         """
@@ -128,6 +83,8 @@ class Store:
             pipe.hset(job_key(job_id), mapping={**dict[Any, Any](facts), "state": "running"})
             pipe.expire(job_key(job_id), ttl_s)
             pipe.set(job_key(job_id, f"options:{options.digest()}"), encode(options), ex=ttl_s)
+            if lexicon is not None:
+                pipe.set(job_key(job_id, "lexicon"), lexicon, ex=ttl_s)
             pipe.sadd(JOBS_KEY, job_id)
             pipe.delete(job_key(job_id, "starts"))
             pipe.execute()
@@ -164,11 +121,22 @@ class Store:
     def cancel_job(self, job_id: str) -> None:
         """Stop a job: its producer ends, workers drop its batches, their bytes go now; answers stay."""
         # First the bytes: in a full Redis nothing could be written before.
+        self.client.unlink(job_key(job_id, "lexicon"))
         for key in self.client.scan_iter(match=blob_key(f"{job_id}:*"), count=1000):
             self.client.unlink(key)
         self.client.hset(job_key(job_id), "state", "cancelled")
         for key in self.client.scan_iter(match=blob_key(f"{job_id}:*"), count=1000):
             self.client.unlink(key)
+
+    # The lexicon of a job: too large to be fetched with every batch.
+
+    def put_lexicon(self, job_id: str, lexicon: bytes, ttl_s: int) -> None:
+        """Store a job's lexicon once more, as `encode_lexicon` makes it."""
+        self.client.set(job_key(job_id, "lexicon"), lexicon, ex=ttl_s)
+
+    def lexicon(self, job_id: str) -> bytes | None:
+        """A job's lexicon as it was stored; None where there is none."""
+        return cast(bytes | None, self.client.get(job_key(job_id, "lexicon")))
 
     # Batches.
 

@@ -48,8 +48,11 @@ from worker.settings import Settings, SettingsError
 from worker.solving import (
     ConstraintError,
     DeviceLost,
+    LexiconMissing,
+    Lexicons,
     ZooError,
     card_facts,
+    job_constraints,
     load,
     served_card,
     solve_batch,
@@ -75,6 +78,7 @@ class _Child:
     settings: Settings
     solver: Solver
     store: Store
+    lexicons: Lexicons
     name: str
 
 
@@ -120,6 +124,7 @@ def load_model(**_: object) -> None:
         _Child.settings = Settings.from_env()
         _Child.solver = load(_Child.settings)
         _Child.store = connect(_Child.settings.broker_url)
+        _Child.lexicons = Lexicons(_Child.store.lexicon)
         _Child.name = os.environ[_NAME_VARIABLE]
         _announce(_announcement())
     except Exception as error:
@@ -191,7 +196,13 @@ def _result(task: Task, started: StartedBatch) -> BatchResult | None:
         options, batch = decode_options(started.options), decode_blob(started.blob)
         if started.starts > MAX_STARTS:
             return _give_up(result, batch)
-        answers = solve_batch(batch, options, _Child.solver, _Child.settings.micro_batch)
+        constraints = job_constraints(task.job_id, options, _Child.lexicons)
+        answers = solve_batch(batch, options, constraints, _Child.solver, _Child.settings.micro_batch)
+    except LexiconMissing as error:
+        # Not the batch's own fault: it comes again with the lexicon, and this start does not count.
+        log.warning("batch %s cannot be read yet: %s", task.batch_id, error)
+        _Child.store.unbegin(task)
+        return replace(result, status="missing", reason=str(error))
     except (ContractError, ConstraintError) as error:
         log.error("batch %s refused: %s", task.batch_id, error)
         return replace(result, status="refused", reason=str(error))

@@ -48,8 +48,26 @@ def _run(summary: RunSummary) -> dict[str, Any]:
         "workers": [asdict(worker) for worker in summary.workers],
         "options": {
             **asdict(summary.options),
+            "unconstrained": summary.unconstrained,
             "labels": summary.accuracy.labels,
             "ignore_case": summary.accuracy.ignore_case,
+        },
+        "decoding": _decoding(summary),
+    }
+
+
+def _decoding(summary: RunSummary) -> dict[str, Any]:
+    facts = summary.decoding
+    return {
+        "decoder": summary.options.decoder,
+        "constraints": [asdict(constraint) for constraint in facts.constraints],
+        "lexicon": None if facts.lexicon is None else asdict(facts.lexicon),
+        "proven": facts.proven,
+        "unproven": facts.unproven,
+        "allowed_mass": {
+            "mean": facts.mean_allowed_mass,
+            "scant": facts.scant,
+            "n": facts.massed,
         },
     }
 

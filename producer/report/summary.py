@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from model_zoo.constraint_texts import dropped_note
 from model_zoo.constraints import parse_charset
 from model_zoo.visible import visible_character
+from producer.decoding import DecodingFacts
 from producer.figures import AccuracyReport
 from worker.contract import JobOptions
 
@@ -117,7 +119,7 @@ class RunSummary:
         directory: the images' directory, absolute.
         images: in the manifest, whether answered or not.
         model: that answered.
-        options: how the images were to be read.
+        options: how the images were to be read, as asked for; what held is in `decoding`.
         seconds: from the first send to the last answer journalled; None where nothing was sent.
         startup_seconds: before the first send: server, workers, models; None where that is unknown.
         workers: that served the job.
@@ -125,6 +127,8 @@ class RunSummary:
         note: sentences of the caller that every form of the report shows, e.g. "synthetic images".
         versions: name of a program or library -> its version.
         finished_at: date and time in ISO 8601; None where that is unknown.
+        decoding: how answers were found, and under which constraints.
+        unconstrained: whether the constraints of the model's card were left out.
     """
 
     accuracy: AccuracyReport
@@ -140,6 +144,8 @@ class RunSummary:
     note: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict, hash=False)
     finished_at: str | None = None
+    decoding: DecodingFacts = field(default_factory=DecodingFacts)
+    unconstrained: bool = False
 
     @property
     def answered(self) -> int:
@@ -169,8 +175,13 @@ class RunSummary:
     @property
     def notes(self) -> tuple[str, ...]:
         """The caller's sentences, then what the options could not have, then those of the measurement."""
-        lacking = _lacking(self.options.charset, self.model.charset)
-        return (*self.note, *([lacking] if lacking else []), *self.accuracy.notes)
+        lexicon = self.decoding.lexicon
+        told = (
+            _lacking(self.options.charset, self.model.charset),
+            lexicon and dropped_note(lexicon.dropped, lexicon.words),
+            self.decoding.doubt,
+        )
+        return (*self.note, *(sentence for sentence in told if sentence), *self.accuracy.notes)
 
 
 def _lacking(asked: str | None, charset: str | None) -> str | None:

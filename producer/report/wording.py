@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from model_zoo.visible import visible_character
+from producer.decoding import DecodingFacts, HeldConstraint, LexiconFacts
 from producer.figures import AccuracyReport, Confusion, Share
 from producer.report.summary import CardAccuracy, ModelFacts, RunSummary, WorkerFacts
 
@@ -132,6 +133,7 @@ def run_facts(summary: RunSummary) -> tuple[Fact, ...]:
         *_model_facts(summary.model, summary.options.decoder),
         Fact("Workers", _workers(summary.workers)),
         Fact("Decoding", _decoding(summary)),
+        *_certainty(summary.decoding),
         Fact("Labels", _labels(summary)),
         Fact("Job", summary.job_id),
     ]
@@ -214,10 +216,31 @@ def _workers(workers: tuple[WorkerFacts, ...]) -> str:
 
 def _decoding(summary: RunSummary) -> str:
     options = summary.options
-    search = f"beam, width {options.beam_width}" if options.decoder == "beam" else "greedy"
-    charset = "any character of the model" if options.charset is None else f"charset {options.charset}"
-    length = "any length" if options.length is None else f"length {options.length}"
-    return f"{search}, {options.n_best} best; {charset}, {length}"
+    width = f", width {options.beam_width}" if options.decoder in ("beam", "alignment-beam") else ""
+    held = [_constraint(constraint, summary.decoding.lexicon) for constraint in summary.decoding.constraints]
+    allowed = ", ".join(held) or "any text of the model's characters"
+    return f"{options.decoder}{width}, {options.n_best} best; {allowed}"
+
+
+def _constraint(constraint: HeldConstraint, lexicon: LexiconFacts | None) -> str:
+    words = f" ({count(lexicon.words, 'word')})" if lexicon and constraint.kind == "lexicon" else ""
+    source = " (the model's card)" if constraint.from_card else ""
+    return f"{constraint.kind} {constraint.text}{words}{source}"
+
+
+def _certainty(decoding: DecodingFacts) -> list[Fact]:
+    """What the decoder proved, and how much of the model's belief the constraints leave."""
+    facts = []
+    if decoding.proven:
+        total = decoding.proven + decoding.unproven
+        verb = "is" if decoding.proven == 1 else "are"
+        proven = f"{decoding.proven:,} of {count(total, 'answer')} {verb} the most probable allowed text"
+        rest = f"; not proven of the other {decoding.unproven:,}" if decoding.unproven else ""
+        facts.append(Fact("Proven", proven + rest))
+    if decoding.constraints and decoding.mean_allowed_mass is not None:
+        mean = percent(decoding.mean_allowed_mass)
+        facts.append(Fact("Allowed mass", f"the model gives the allowed texts {mean} on average"))
+    return facts
 
 
 def _labels(summary: RunSummary) -> str:

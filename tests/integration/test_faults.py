@@ -71,7 +71,7 @@ def test_a_killed_producer_resumes_with_what_has_no_answer(
     assert done.code == 0, done.err
     assert verdict(tmp_path / "run") == (0, 0, 0)
     assert results_of(tmp_path / "run")[: len(before)] == before
-    assert connect(fleet.url).client.keys("captchafleet:v1:blob:*") == []
+    assert connect(fleet.url).client.keys("captchafleet:v2:blob:*") == []
 
 
 def test_a_message_that_went_missing_is_sent_again(fleet: Fleet, images: Path, tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_message_that_went_missing_is_sent_again(fleet: Fleet, images: Path, t
     child.suspend()
     process = start_producer("submit", images, "--broker", fleet.url, "--run-dir", "run", cwd=tmp_path)
     client = connect(fleet.url).client
-    queue = "captchafleet.v1." + connect(fleet.url).workers()[0].fingerprint
+    queue = "captchafleet.v2." + connect(fleet.url).workers()[0].fingerprint
     wait_for("waiting messages", lambda: client.llen(queue) >= 2)
     client.delete(queue)
     child.resume()
@@ -185,7 +185,7 @@ def test_a_batch_that_ended_three_workers_is_split_until_its_image_is_quarantine
     job = wait_for("the job", lambda: next(iter(store.jobs()), None))
     # As if these ranges had been begun three times without an end; the last of them is one image alone.
     for batch in ("0-3", "0-1", "1-1"):
-        store.client.hset(f"captchafleet:v1:job:{job}:starts", f"{job}:{batch}", 3)
+        store.client.hset(f"captchafleet:v2:job:{job}:starts", f"{job}:{batch}", 3)
     child.resume()
 
     assert process.wait(timeout=90) == 1

@@ -71,7 +71,7 @@ def test_a_second_ctrl_c_puts_the_batch_in_hand_back_on_the_queue(
             os.link(image, images / f"{image.stem}_{number}.png")
     worker = fleet.start_worker()
     client = connect(fleet.url).client
-    queue = "captchafleet.v1." + connect(fleet.url).workers()[0].fingerprint
+    queue = "captchafleet.v2." + connect(fleet.url).workers()[0].fingerprint
     process = submit_one_long_batch(fleet, images, tmp_path, "--wait", "300")
 
     worker.process.send_signal(signal.SIGINT)
@@ -96,7 +96,7 @@ def test_a_cancelled_job_stops_its_producer_and_can_be_resumed(
 
     assert process.wait(timeout=60) == 4
     assert "the job was cancelled" in (tmp_path / "producer.log").read_text()
-    assert connect(fleet.url).client.keys("captchafleet:v1:blob:*") == []
+    assert connect(fleet.url).client.keys("captchafleet:v2:blob:*") == []
     assert producer("resume", "run", "--broker", fleet.url, cwd=tmp_path).code == 0
     assert verdict(tmp_path / "run") == (0, 0, 0)
 

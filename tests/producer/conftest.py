@@ -54,6 +54,7 @@ class Fleet:
     sent: list[tuple[str, int]] = field(default_factory=list)
     stream: list[tuple[str, BatchResult | ContractError]] = field(default_factory=list)
     renewed: list[list[str]] = field(default_factory=list)
+    lexicons: list[bytes | None] = field(default_factory=list)  # each as it was put
     on_wait: list[Callable[[], None]] = field(default_factory=list)  # each called once, one a wait
     entries: int = 0
     client: None = None
@@ -75,9 +76,16 @@ class Fleet:
 
     # The store.
 
-    def open_job(self, job_id: str, options: JobOptions, facts: dict[str, str], ttl_s: int) -> None:
+    def open_job(
+        self, job_id: str, options: JobOptions, facts: dict[str, str], ttl_s: int, lexicon: bytes | None
+    ) -> None:
         self._reach()
         self.facts = {**facts, "state": "running"}
+        self.lexicons.append(lexicon)
+
+    def put_lexicon(self, job_id: str, lexicon: bytes, ttl_s: int) -> None:
+        self._reach()
+        self.lexicons.append(lexicon)
 
     def job(self, job_id: str) -> dict[str, str] | None:
         self._reach()

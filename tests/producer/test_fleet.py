@@ -154,8 +154,8 @@ NOBODY = [
         [],
         None,
         [b"captchafleet:v2:workers", b"captchafleet:v1:workers", b"captchafleet:v3:workers"],
-        "no worker served any model within 60 s; served: nothing; there are workers of wire version 2, 3, "
-        "this producer speaks version 1: install the same captchafleet on both",
+        "no worker served any model within 60 s; served: nothing; there are workers of wire version 1, 3, "
+        "this producer speaks version 2: install the same captchafleet on both",
         "workers of other versions are there",
     ),
 ]

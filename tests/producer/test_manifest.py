@@ -17,6 +17,7 @@ from producer.images import FoundImage, Skipped
 from producer.manifest import (
     BatchLimits,
     BatchRange,
+    LexiconFile,
     ManifestImage,
     Request,
     append_line,
@@ -30,13 +31,15 @@ REQUEST = Request(
     job="20260401-101500-3fa9c1",
     directory="/data/caf\udce9",
     model="crnn-small@0123456789abcdef",
-    options=JobOptions("beam", 20, 3, ":digits:", "4-6"),
+    options=JobOptions("exact", 20, 3, ":digits:", "4-6", "LLDDD", "[a-f]+", "ab" * 32),
     labels="/data/truth.csv",
     ignore_case=True,
     created="2026-04-01T10:15:00+00:00",
     notes=("synthetic images", "two lines"),
     from_list="/data/list",
     limits=BatchLimits(100, 5000),
+    lexicon=LexiconFile("/data/words.txt", 12_345),
+    unconstrained=True,
 )
 GONE = AnswerError("vanished", "the list names this file, but it is not there")
 FOUND: list[FoundImage | Skipped] = [
@@ -96,7 +99,7 @@ def test_the_file_is_ascii_json_line_by_line(manifest: Path) -> None:
 
     kinds = [json.loads(line)["type"] for line in lines]
     assert kinds == ["job", "image", "skipped", "image", "image", *["skipped"] * 2, "batch", "end"]
-    assert json.loads(lines[0])["version"] == 1
+    assert json.loads(lines[0])["version"] == 2
 
 
 def test_a_display_is_told_how_many_images_there_are(tmp_path: Path) -> None:
@@ -212,11 +215,24 @@ def test_a_scan_that_was_cut_short_is_seen(manifest: Path) -> None:
 
 
 EMPTY = "{path} is empty: the scan was cut short and nothing was sent; submit it again"
-OTHER = "{path} is a manifest of version {version!r}, expected 1; use the captchafleet that wrote it"
+OTHER = "{path} is a manifest of version {version!r}, expected 2; use the captchafleet that wrote it"
 REFUSED = [
     (b"", EMPTY, None, "a kill before the first line"),
     (b'{"type": "job", "vers', EMPTY, None, "a kill within the first line"),
-    (b'{"type": "job", "version": 2}\n', OTHER, 2, "another version"),
+    (b'{"type": "job", "version": 3}\n', OTHER, 3, "another version"),
+    (
+        b'{"type": "job", "version": 2}\n',
+        "{path} is no manifest of this captchafleet ('options'); use the one that wrote it",
+        2,
+        "a job without its request",
+    ),
+    (
+        b'{"type": "job", "version": 2, "options": {"colour": 1}}\n',
+        "{path} is no manifest of this captchafleet (JobOptions.__init__() got an unexpected keyword "
+        "argument 'colour'); use the one that wrote it",
+        2,
+        "an option from elsewhere",
+    ),
     (b'{"type": "image"}\n', OTHER, None, "a first line that is no job"),
     (b"hello\n", "{path}, line 1 is not JSON: Expecting value: line 1 column 1 (char 0)", None, "a text"),
 ]

@@ -53,7 +53,7 @@ def test_without_options_a_job_has_the_defaults(jobs: list[tuple[Any, ...]]) -> 
     assert run("submit", "imgs").exit_code == 0
 
     assert jobs == [(SubmitRequest(Path("imgs")), Transport(), False)]
-    assert jobs[0][0].options == JobOptions("beam", 10, 1, None, None, 10 * 2**20)
+    assert jobs[0][0].options == JobOptions("exact", 10, 1, max_image_bytes=10 * 2**20)
     assert jobs[0][0].limits == BatchLimits(None, 8 * 2**20)
     assert jobs[0][1] == Transport(None, 60.0, 64 * 2**20, 7 * 86400)
 
@@ -64,7 +64,10 @@ ALL_OPTIONS = {
     "--from-list": "list.txt",
     "--length": "4-6",
     "--charset": ":digits:",
-    "--decoder": "greedy",
+    "--pattern": "LLDDD",
+    "--regex": "[a-f]+",
+    "--lexicon": "words.txt",
+    "--decoder": "alignment-beam",
     "--beam-width": "20",
     "--n-best": "3",
     "--batch-size": "64",
@@ -84,7 +87,9 @@ ALL_ASKED = (
         "crnn-small@0123456789abcdef",
         "truth.csv",
         True,
-        JobOptions("greedy", 20, 3, ":digits:", "4-6", 2 * 2**20),
+        JobOptions("alignment-beam", 20, 3, ":digits:", "4-6", "LLDDD", "[a-f]+", max_image_bytes=2 * 2**20),
+        Path("words.txt"),
+        True,
         BatchLimits(64, 2**19),
     ),
     Transport("redis://host:6380/2", 5.0, 16 * 2**20, 3600),
@@ -95,7 +100,7 @@ ALL_ASKED = (
 def test_every_option_reaches_the_job(jobs: list[tuple[Any, ...]]) -> None:
     arguments = [word for pair in ALL_OPTIONS.items() for word in pair]
 
-    result = run("submit", "imgs", *arguments, "--ignore-case", "--quiet")
+    result = run("submit", "imgs", *arguments, "--ignore-case", "--unconstrained", "--quiet")
 
     assert result.exit_code == 0, result.output
     assert jobs == [ALL_ASKED]
@@ -104,7 +109,9 @@ def test_every_option_reaches_the_job(jobs: list[tuple[Any, ...]]) -> None:
 def test_every_option_reaches_the_job_from_the_environment_too(jobs: list[tuple[Any, ...]]) -> None:
     env = {f"CAPTCHAFLEET_{k[2:].replace('-', '_').upper()}": v for k, v in ALL_OPTIONS.items()}
 
-    result = run("submit", "imgs", CAPTCHAFLEET_IGNORE_CASE="1", CAPTCHAFLEET_QUIET="1", **env)
+    flags = {f"CAPTCHAFLEET_{flag}": "1" for flag in ("IGNORE_CASE", "UNCONSTRAINED", "QUIET")}
+
+    result = run("submit", "imgs", **flags, **env)
 
     assert result.exit_code == 0, result.output
     assert jobs == [ALL_ASKED]

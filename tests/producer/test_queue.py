@@ -20,7 +20,7 @@ from worker.store import connect
 pytestmark = pytest.mark.redis
 
 FINGERPRINT = "0123456789abcdef"
-NAME = f"captchafleet.v1.{FINGERPRINT}"
+NAME = f"captchafleet.v2.{FINGERPRINT}"
 JOB = "20260401-101500-3fa9c1"
 OPTIONS = JobOptions().digest()
 

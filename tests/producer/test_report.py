@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from model_zoo.language import DroppedWords
 from producer.accuracy import measure
+from producer.decoding import DecodingFacts, HeldConstraint, LexiconFacts
 from producer.figures import Confusion, Share
 from producer.labels import LabelSource, NoLabels, StemLabels
 from producer.report import (
@@ -39,6 +41,14 @@ CARD = {
 }
 MODEL = ModelFacts.from_card("crnn-small", "9f86d081884c7d65", CARD)
 BROKEN = AnswerError("truncated", "the image ends before its data does")
+DECODING = DecodingFacts(
+    (HeldConstraint("length", "4", from_card=True), HeldConstraint("lexicon", "/words.txt")),
+    LexiconFacts("/words.txt", 7, DroppedWords(excluded=1)),
+    proven=1,
+    unproven=1,
+    massed=2,
+    mean_allowed_mass=0.75,
+)
 LINES = [
     ResultLine(0, "abcd.png", "abcd", 0.75, (Candidate("abcd", 0.75),), worker="a", attempt=1),
     ResultLine(1, "abcd_2.png", "abdd", 0.5, (Candidate("abdd", 0.5),), worker="b", attempt=1),
@@ -66,6 +76,7 @@ def full() -> RunSummary:
         note=("synthetic images",),
         versions={"captchafleet": "0.1.0"},
         finished_at="2026-01-04T12:03:11+00:00",
+        decoding=DECODING,
     )
 
 
@@ -233,7 +244,9 @@ def test_the_facts_of_a_run_are_told_line_by_line() -> None:
         "Model reads": "4 characters: abcd",
         "Model's card": "99.0 % exact match (97.0 to 100.0 %, n = 265) on its test images, greedy",
         "Workers": "a (cuda:0): 1 answered, b (cpu): 1 answered",
-        "Decoding": "beam, width 10, 1 best; any character of the model, any length",
+        "Decoding": "exact, 1 best; length 4 (the model's card), lexicon /words.txt (7 words)",
+        "Proven": "1 of 2 answers is the most probable allowed text; not proven of the other 1",
+        "Allowed mass": "the model gives the allowed texts 75.0 % on average",
         "Labels": "from the file names, matched exactly",
         "Job": "job-1",
         "Finished": "2026-01-04T12:03:11+00:00",
@@ -252,7 +265,7 @@ def test_facts_that_are_unknown_are_not_made_up() -> None:
         "Speed": "nothing was answered",
         "Model": "none yet",
         "Workers": "none",
-        "Decoding": "beam, width 10, 1 best; any character of the model, any length",
+        "Decoding": "exact, 1 best; any text of the model's characters",
         "Labels": "none",
         "Job": "job-1",
     }
@@ -264,10 +277,12 @@ def test_facts_that_are_unknown_are_not_made_up() -> None:
 def test_options_and_many_workers_are_told() -> None:
     workers = tuple(WorkerFacts(f"w{n}", "cpu", n) for n in range(25))
     accuracy = measure(LINES, StemLabels(), ignore_case=True)
-    options = JobOptions("greedy", n_best=3, charset=":digits:", length="4-6")
+    options = JobOptions("beam", n_best=3, charset=":digits:", length="4-6")
+    held = (HeldConstraint("charset", ":digits:"), HeldConstraint("length", "4-6"))
+    decoding = DecodingFacts(held)
 
-    told = facts(RunSummary(accuracy, "job-1", "imgs", 3, MODEL, options, workers=workers))
+    told = facts(RunSummary(accuracy, "job-1", "imgs", 3, MODEL, options, workers=workers, decoding=decoding))
 
-    assert told["Decoding"] == "greedy, 3 best; charset :digits:, length 4-6"
+    assert told["Decoding"] == "beam, width 10, 3 best; charset :digits:, length 4-6"
     assert told["Labels"] == "from the file names, upper and lower case alike"
     assert told["Workers"].endswith("w19 (cpu): 19 answered, and 5 more")

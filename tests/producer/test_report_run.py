@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from model_zoo.language import DroppedWords
+from producer.decoding import DecodingFacts, HeldConstraint, LexiconFacts
 from producer.errors import UsageError
 from producer.images import FoundImage
 from producer.labels import StemLabels
-from producer.manifest import Request, append_line, write_manifest
+from producer.manifest import LexiconFile, Request, append_line, write_manifest
 from producer.results import Journal, ResultLine
 from producer.run_folder import RunFolder
 from producer.summary import summarise
@@ -26,12 +29,14 @@ LINES = [
 ]
 
 
-def run_folder(tmp_path: Path, options: JobOptions) -> RunFolder:
+def run_folder(tmp_path: Path, options: JobOptions, **more: Any) -> RunFolder:
     """A finished job over `LINES`, read by a model that knows a, b and c."""
     folder = RunFolder(tmp_path)
-    request = Request("the-job", str(tmp_path / "imgs"), None, options)
+    model = {"name": "crnn", "fingerprint": "f" * 16, "card": {"charset": "abc", **more.pop("card", {})}}
+    dropped = more.pop("dropped", {})
+    request = Request("the-job", str(tmp_path / "imgs"), None, options, **more)
     list(write_manifest(folder.manifest, request, [FoundImage(line.file, 10) for line in LINES]))
-    append_line(folder.manifest, "model", name="crnn", fingerprint="f" * 16, card={"charset": "abc"})
+    append_line(folder.manifest, "model", **model, **dropped)
     with Journal(folder.results) as journal:
         journal.append(LINES)
     return folder
@@ -64,4 +69,41 @@ def test_a_manifest_with_a_charset_that_is_none_is_refused(tmp_path: Path) -> No
     assert str(raised.value) == (
         "the manifest of job the-job cannot be used: charset class ':digit:' is unknown; "
         "known are :digits:, :lower:, :upper: (any other character stands for itself)"
+    )
+
+
+CARD = {"constraints": {"charset": "ab", "length": "4"}}
+
+
+def test_the_constraints_of_the_card_hold_where_the_job_names_none(tmp_path: Path) -> None:
+    summary = summarise(run_folder(tmp_path, JobOptions(length="2-4"), card=CARD), StemLabels())
+
+    assert summary.options == JobOptions(length="2-4"), "as asked for"
+    assert summary.decoding.constraints == (
+        HeldConstraint("charset", "ab", from_card=True),
+        HeldConstraint("length", "2-4"),
+    )
+    assert (
+        "1 of 6 labels uses characters that the charset of the model's card leaves out; if the file names "
+        "are no labels, use --labels none; if they are, give a wider --charset"
+    ) in summary.notes
+
+
+def test_without_constraints_the_card_is_not_asked(tmp_path: Path) -> None:
+    summary = summarise(run_folder(tmp_path, JobOptions(), card=CARD, unconstrained=True), StemLabels())
+
+    assert summary.decoding == DecodingFacts()
+    assert summary.unconstrained
+
+
+def test_a_lexicon_is_told_with_the_words_that_were_left_out(tmp_path: Path) -> None:
+    dropped = {"dropped_words": {"unreadable": 2, "excluded": 1, "too_long": 0}}
+    options, words = JobOptions(lexicon="ab" * 32), LexiconFile("/words.txt", 7)
+
+    summary = summarise(run_folder(tmp_path, options, lexicon=words, dropped=dropped), StemLabels())
+
+    assert summary.decoding.constraints == (HeldConstraint("lexicon", "/words.txt"),)
+    assert summary.decoding.lexicon == LexiconFacts("/words.txt", 7, DroppedWords(unreadable=2, excluded=1))
+    assert summary.notes[0] == (
+        "this model cannot answer 2 of 7 words of the lexicon: 2 for characters that it lacks"
     )

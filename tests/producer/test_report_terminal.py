@@ -107,7 +107,7 @@ SNAPSHOT = """\
                412,345 parameters
   Model reads  19 characters: 2345678bcdefgmnpwxy
   Workers      gpu-a (cuda:0): 60 answered, gpu-b (cpu): 42 answered
-  Decoding     beam, width 10, 1 best; any character of the model, any length
+  Decoding     exact, 1 best; any text of the model's characters
   Labels       from the file names, matched exactly
   Job          job-1
 

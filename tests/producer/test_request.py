@@ -24,8 +24,10 @@ def request_(tmp_path: Path) -> SubmitRequest:
 ACCEPTED = [
     (JobOptions(), "nothing asked for"),
     (JobOptions("greedy", charset=":digits:"), "greedy reading of some characters"),
+    (JobOptions("alignment-beam", charset=":digits:"), "the alignments' beam over some characters"),
     (JobOptions("beam", 10, 10, ":digits:ab", "4-6"), "everything that a beam can do"),
     (JobOptions("beam", 1, 1), "the smallest beam"),
+    (JobOptions("exact", 1, 9, "ab", "4-6", "LLDDD", "[a-f]+", "ab" * 32), "all that exact decoding can do"),
 ]
 
 
@@ -34,12 +36,45 @@ def test_options_that_fit_are_accepted(options: JobOptions, reason: str, request
     check(replace(request_, options=options), HERE)
 
 
-NEEDS_BEAM = "--length and --n-best need --decoder beam; greedy decoding knows one reading of any length"
+KEEPS = "--decoder exact keeps every constraint"
 REFUSED = [
-    (JobOptions("greedy", length="5"), NEEDS_BEAM, "greedy reading of a length"),
-    (JobOptions("greedy", n_best=2), NEEDS_BEAM, "several greedy readings"),
     (
-        JobOptions(beam_width=3, n_best=4),
+        JobOptions("greedy", length="5"),
+        f"--decoder greedy cannot keep --length; {KEEPS}",
+        "greedy reading of a length",
+    ),
+    (
+        JobOptions("alignment-beam", charset="ab", length="5", regex="a+"),
+        f"--decoder alignment-beam cannot keep --length and --regex; {KEEPS}",
+        "the alignments' beam keeps characters alone",
+    ),
+    (
+        JobOptions("beam", length="5", pattern="LLDDD"),
+        f"--decoder beam cannot keep --pattern; {KEEPS}",
+        "a beam keeps characters and lengths",
+    ),
+    (
+        JobOptions("greedy", n_best=2),
+        "--n-best 2 needs --decoder exact or beam; greedy gives one reading",
+        "several greedy readings",
+    ),
+    (
+        JobOptions("alignment-beam", n_best=3),
+        "--n-best 3 needs --decoder exact or beam; alignment-beam gives one reading",
+        "several readings of alignments",
+    ),
+    (
+        JobOptions(pattern=""),
+        "the pattern is empty; give one character for each place, e.g. --pattern LLDDD",
+        "no pattern",
+    ),
+    (
+        JobOptions(regex="a("),
+        "regex 'a(' cannot be read: missing ), unterminated subpattern at position 1",
+        "no expression",
+    ),
+    (
+        JobOptions("beam", beam_width=3, n_best=4),
         "--n-best 4 is more than --beam-width 3; a beam holds no more readings",
         "more readings than the beam",
     ),

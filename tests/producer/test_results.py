@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from producer.errors import UsageError
 from producer.results import Journal, ResultLine, decode_line, encode_line, line_of, read_results
 from worker.contract import Answer, AnswerError, Candidate
 
+DOCS = Path(__file__).parents[2] / "docs" / "report.md"
 FIRST = ResultLine(0, "a.png", "2b827", 0.75, (Candidate("2b827", 0.75),), None, "cpu-1@here", 2)
 SECOND = ResultLine(1, "caf\udce9\n.png", error=AnswerError("empty_file", "the file has no bytes"))
 
@@ -32,6 +35,9 @@ LINES = st.builds(
     st.none() | st.builds(AnswerError, TEXTS, TEXTS),
     st.none() | TEXTS,
     st.integers(0, 9),
+    st.none() | st.booleans(),
+    st.none() | st.floats(0, 1),
+    st.none() | st.floats(0, 1),
 )
 
 
@@ -68,8 +74,25 @@ def test_a_line_has_the_fields_that_are_promised() -> None:
     }
 
 
+def test_a_line_says_more_where_the_decoder_does() -> None:
+    line = replace(FIRST, proven=True, allowed_mass=0.5, probability_high=0.875)
+
+    more = {"proven": True, "allowed_mass": 0.5, "probability_high": 0.875}
+    assert json.loads(encode_line(line)) == {**json.loads(encode_line(FIRST)), **more}
+
+
+def test_the_docs_explain_every_key_of_a_line_and_no_other() -> None:
+    table = DOCS.read_text(encoding="utf-8").split("## results.jsonl")[1]
+    documented = re.findall(r"^\| `([^`]+)` \| .+ \|$", table, flags=re.MULTILINE)
+
+    assert documented == [field.name for field in fields(ResultLine)]
+
+
 def test_an_answer_becomes_a_line() -> None:
-    assert line_of(Answer(0, "2b827", 0.75, (Candidate("2b827", 0.75),)), "a.png", "cpu-1@here", 2) == FIRST
+    candidates = (Candidate("2b827", 0.75),)
+    assert line_of(Answer(0, "2b827", 0.75, candidates), "a.png", "cpu-1@here", 2) == FIRST
+    full = line_of(Answer(0, "2b827", 0.75, candidates, None, True, 0.5, 0.875), "a.png", "cpu-1@here", 2)
+    assert full == replace(FIRST, proven=True, allowed_mass=0.5, probability_high=0.875)
 
 
 def test_what_is_appended_is_read_back_in_its_order(path: Path) -> None:

@@ -25,5 +25,5 @@ STREAM = job_key(JOB, "results")
 
 def send(store: Store) -> None:
     """What a producer does: a job, and a batch of it."""
-    store.open_job(JOB, OPTIONS, FACTS, 600)
+    store.open_job(JOB, OPTIONS, FACTS, 600, None)
     store.put_batch(BATCH, 600)

@@ -41,9 +41,9 @@ def test_the_transport_is_told_what_makes_redelivery_prompt() -> None:
         "unacked_restore_interval": 1,
         "unacked_restore_throttle": 1,
         "unacked_mutex_expire": 10,
-        "unacked_key": "captchafleet:v1:unacked",
-        "unacked_index_key": "captchafleet:v1:unacked_index",
-        "unacked_mutex_key": "captchafleet:v1:unacked_mutex",
+        "unacked_key": "captchafleet:v2:unacked",
+        "unacked_index_key": "captchafleet:v2:unacked_index",
+        "unacked_mutex_key": "captchafleet:v2:unacked_mutex",
         "socket_timeout": 30.0,
         "socket_connect_timeout": 5.0,
         "socket_keepalive": True,
@@ -59,7 +59,7 @@ def test_kombu_knows_every_transport_option() -> None:
 
 
 def test_what_is_unacknowledged_has_a_place_of_its_own() -> None:
-    assert UNACKED_KEY.startswith("captchafleet:v1:")
+    assert UNACKED_KEY.startswith("captchafleet:v2:")
     assert Channel.unacked_key != UNACKED_KEY
 
 

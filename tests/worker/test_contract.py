@@ -43,6 +43,9 @@ ANSWERS = st.builds(
     st.none() | PROBABILITIES,
     st.lists(st.builds(Candidate, TEXTS, PROBABILITIES), max_size=3).map(tuple),
     st.none() | st.builds(AnswerError, TEXTS, TEXTS),
+    st.none() | st.booleans(),
+    st.none() | PROBABILITIES,
+    st.none() | PROBABILITIES,
 )
 BATCHES = st.builds(
     Batch, TEXTS, TEXTS, st.lists(st.builds(ImageItem, IDS, st.binary(max_size=40)), max_size=5).map(tuple)
@@ -66,11 +69,11 @@ def test_a_task_survives_its_message(task: Task) -> None:
 @given(
     options=st.builds(
         JobOptions,
-        st.sampled_from(["greedy", "beam"]),
+        st.sampled_from(["exact", "beam", "greedy", "alignment-beam"]),
         st.integers(1, 1000),
         st.integers(1, 100),
-        st.none() | TEXTS,
-        st.none() | TEXTS,
+        *[st.none() | TEXTS] * 4,
+        st.none() | st.just("ab" * 32),
         st.integers(1, 2**30),
     )
 )
@@ -110,11 +113,14 @@ def test_options_that_differ_have_another_hash() -> None:
         JobOptions("greedy"),
         JobOptions(length="5"),
         JobOptions(charset="5"),
+        JobOptions(pattern="5"),
+        JobOptions(regex="5"),
+        JobOptions(lexicon="5" * 64),
         JobOptions(max_image_bytes=5),
     ]
 
     assert len({each.digest() for each in options}) == len(options)
-    assert JobOptions().digest() == "d15b0b1f5a4422fa"
+    assert JobOptions().digest() == "0715d64cd3e82632"
 
 
 @pytest.mark.parametrize("last", [0, 255, 10**9], ids=["one image", "a full batch", "a huge manifest"])
@@ -127,8 +133,8 @@ def test_a_tasks_arguments_stay_under_a_kilobyte_whatever_the_batch(last: int) -
 
 
 def test_names_in_redis_carry_the_version() -> None:
-    assert queue_name("3fa9c1") == "captchafleet.v1.3fa9c1"
-    assert job_key("j") == "captchafleet:v1:job:j"
-    assert job_key("j", "results") == "captchafleet:v1:job:j:results"
-    assert blob_key("j:0-1") == "captchafleet:v1:blob:j:0-1"
-    assert worker_key("cpu-1@here") == "captchafleet:v1:worker:cpu-1@here"
+    assert queue_name("3fa9c1") == "captchafleet.v2.3fa9c1"
+    assert job_key("j") == "captchafleet:v2:job:j"
+    assert job_key("j", "results") == "captchafleet:v2:job:j:results"
+    assert blob_key("j:0-1") == "captchafleet:v2:blob:j:0-1"
+    assert worker_key("cpu-1@here") == "captchafleet:v2:worker:cpu-1@here"

@@ -37,7 +37,7 @@ JSON = st.recursive(
 )
 BLOB = encode_blob(Batch("j:0-1", "j", (ImageItem(0, b"abc"), ImageItem(1, b""))))
 OTHER_VERSION = (
-    "the message is of wire version {version!r}, this program speaks version 1; "
+    "the message is of wire version {version!r}, this program speaks version 2; "
     "install the same captchafleet on producer and worker"
 )
 
@@ -50,10 +50,10 @@ def blob_of(header: object, images: bytes = b"") -> bytes:
 
 def header_with(**changes: object) -> dict[str, object]:
     """The header of a batch of one image of three bytes, with changes."""
-    return {"v": 1, "job": "j", "batch": "j:0-0", "ids": [0], "sizes": [3], **changes}
+    return {"v": 2, "job": "j", "batch": "j:0-0", "ids": [0], "sizes": [3], **changes}
 
 
-@pytest.mark.parametrize("version", [2, 0, None, "1", "one"])
+@pytest.mark.parametrize("version", [1, 3, None, "2", "two"])
 def test_another_version_is_refused_with_both_versions(version: object) -> None:
     expected = OTHER_VERSION.format(version=version)
     result = dataclasses.asdict(BatchResult("b", 1, "w")) | {"version": version}
@@ -72,7 +72,7 @@ def test_another_version_is_refused_with_both_versions(version: object) -> None:
 
 
 def test_a_message_without_a_version_is_refused() -> None:
-    with pytest.raises(ContractError, match="of wire version None, this program speaks version 1"):
+    with pytest.raises(ContractError, match="of wire version None, this program speaks version 2"):
         decode_task({"job_id": "j"})
 
 
@@ -83,7 +83,7 @@ DAMAGED_BLOBS = [
     (b"\x89PNG\r\n\x1a\n", "the blob starts with b'\\x89PNG', expected b'CFB1': not a batch", "an image"),
     (blob_of([1]), "expected a JSON object, got list", "a header that is no object"),
     (
-        blob_of({"v": 1, "ids": [], "sizes": [], "job": "j"}),
+        blob_of({"v": 2, "ids": [], "sizes": [], "job": "j"}),
         "the blob's header lacks 'batch'",
         "a header without the batch's id",
     ),
@@ -161,7 +161,7 @@ def _either_value_or_contract_error(decode: Any, data: object) -> None:
     assert dataclasses.is_dataclass(value)
 
 
-FIELDS = st.sampled_from(["id", "text", "probability", "n_best", "error"])
+FIELDS = st.sampled_from(["id", "text", "probability", "n_best", "error", "proven", "allowed_mass"])
 RESULT_FIELDS = st.sampled_from(["batch_id", "attempt", "worker", "answers", "status", "colour"])
 
 
@@ -179,16 +179,16 @@ def test_any_json_as_an_answer_is_an_answer_or_a_contract_error(data: Any) -> No
 @given(data=st.dictionaries(RESULT_FIELDS, JSON))
 @example({"batch_id": "b", "attempt": 1, "worker": "w", "answers": [5]})
 def test_any_json_as_a_result_is_a_result_or_a_contract_error(data: dict[str, object]) -> None:
-    _either_value_or_contract_error(decode_result, json.dumps({**data, "version": 1}))
+    _either_value_or_contract_error(decode_result, json.dumps({**data, "version": 2}))
 
 
 @settings(deadline=None)
 @given(data=st.dictionaries(st.sampled_from(["job_id", "batch_id", "attempt", "options", "colour"]), JSON))
 def test_any_json_as_a_task_is_a_task_or_a_contract_error(data: dict[str, object]) -> None:
-    _either_value_or_contract_error(decode_task, {**data, "version": 1})
+    _either_value_or_contract_error(decode_task, {**data, "version": 2})
 
 
-TASK = {"job_id": "j", "batch_id": "b", "attempt": 1, "options": "o", "version": 1}
+TASK = {"job_id": "j", "batch_id": "b", "attempt": 1, "options": "o", "version": 2}
 REFUSED_TASKS: list[tuple[dict[str, object], str, str]] = [
     ({**TASK, "attempt": "1"}, "the task's attempt is '1', expected int", "an attempt in words"),
     ({**TASK, "job_id": None}, "the task's job_id is None, expected str", "no job"),
@@ -199,7 +199,7 @@ REFUSED_TASKS: list[tuple[dict[str, object], str, str]] = [
         "a field that this version does not know",
     ),
     (
-        {"job_id": "j", "version": 1},
+        {"job_id": "j", "version": 2},
         "the task's arguments do not fit: Task.__init__() missing 3 required positional arguments: "
         "'batch_id', 'attempt', and 'options'",
         "fields that lack",
@@ -222,6 +222,8 @@ REFUSED_ANSWERS: list[tuple[object, str, str]] = [
     ({"id": -1}, "an answer is an object with an id from 0 on, got {'id': -1}", "an id below zero"),
     ({"id": 0, "text": 7}, "an answer's text is 7, expected a string or null", "a text that is none"),
     ({"id": 0, "n_best": 5}, "an answer does not fit: 'int' object is not iterable", "readings in no list"),
+    ({"id": 0, "proven": 1}, "an answer's proven is 1, expected true, false or null", "a proof in numbers"),
+    ({"id": 0, "allowed_mass": "1"}, "an answer's mass is '1', expected a number or null", "a mass in words"),
 ]
 
 
@@ -241,7 +243,7 @@ def test_options_of_unknown_fields_are_refused() -> None:
 
 
 WORKER = {
-    "version": 1,
+    "version": 2,
     "name": "w",
     "model": "m",
     "fingerprint": "f",
@@ -279,4 +281,4 @@ def test_what_a_newer_worker_adds_is_passed_over() -> None:
 @settings(deadline=None)
 @given(data=st.dictionaries(st.sampled_from([*WORKER, "device", "visibility_timeout_s", "instance"]), JSON))
 def test_any_json_as_an_announcement_is_one_or_a_contract_error(data: dict[str, object]) -> None:
-    _either_value_or_contract_error(decode_worker, json.dumps({**WORKER, **data, "version": 1}))
+    _either_value_or_contract_error(decode_worker, json.dumps({**WORKER, **data, "version": 2}))

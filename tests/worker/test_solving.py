@@ -20,8 +20,10 @@ from worker.settings import Settings
 from worker.solving import (
     ConstraintError,
     DeviceLost,
+    Lexicons,
     ZooError,
     card_facts,
+    job_constraints,
     load,
     served_card,
     solve_batch,
@@ -49,7 +51,8 @@ class FakeSolver:
             error = zoo.ImageError(data[1:].decode(), "it ends before its data does")
             return zoo.Prediction(None, None, error=error)
         text = data.decode()
-        return zoo.Prediction(text, 0.75, (zoo.Candidate(text, 0.75), zoo.Candidate("x", 0.25)))
+        candidates = (zoo.Candidate(text, 0.75), zoo.Candidate("x", 0.25))
+        return zoo.Prediction(text, 0.75, candidates, proven=True, allowed_mass=0.5, probability_high=0.875)
 
 
 def batch_of(*images: bytes) -> Batch:
@@ -59,12 +62,15 @@ def batch_of(*images: bytes) -> Batch:
 
 def solve(solver: FakeSolver, *images: bytes, options: JobOptions | None = None) -> tuple[Answer, ...]:
     """The answers of a fake solver to these images."""
-    return solve_batch(batch_of(*images), options or JobOptions(), solver, 32)  # type: ignore[arg-type]
+    options = options or JobOptions()
+    constraints = job_constraints("j", options, Lexicons(lambda job: None))
+    return solve_batch(batch_of(*images), options, constraints, solver, 32)  # type: ignore[arg-type]
 
 
 def cat(number: int, text: str = "cat") -> Answer:
     """What the fake solver says of a readable image."""
-    return Answer(number, text, 0.75, (Candidate(text, 0.75), Candidate("x", 0.25)))
+    candidates = (Candidate(text, 0.75), Candidate("x", 0.25))
+    return Answer(number, text, 0.75, candidates, None, True, 0.5, 0.875)
 
 
 def test_answers_stand_in_the_order_of_the_images() -> None:
@@ -85,14 +91,14 @@ def test_a_batch_of_no_image_has_no_answer() -> None:
 def test_the_jobs_options_reach_the_solver() -> None:
     solver = FakeSolver()
 
-    solve(solver, b"cat", options=JobOptions("beam", 25, 3, ":digits:a", "4-6", 5000))
+    solve(solver, b"cat", options=JobOptions("exact", 25, 3, ":digits:a", "4-6", "DDDD", "1.*", None, 5000))
 
     assert solver.calls == [
         (
             1,
             {
-                "constraints": Constraints("0123456789a", 4, 6),
-                "decoder": "beam",
+                "constraints": Constraints("0123456789a", 4, 6, "DDDD", "1.*"),
+                "decoder": "exact",
                 "beam_width": 25,
                 "n_best": 3,
                 "micro_batch": 32,
@@ -151,7 +157,9 @@ def test_a_solver_that_loses_an_image_loses_no_other(caplog: pytest.LogCaptureFi
 
 
 @pytest.mark.parametrize(
-    "options", [JobOptions(charset=":kanji:"), JobOptions(length="none")], ids=["charset", "length"]
+    "options",
+    [JobOptions(charset=":kanji:"), JobOptions(length="none"), JobOptions(pattern=""), JobOptions(regex="(")],
+    ids=["charset", "length", "pattern", "regex"],
 )
 def test_options_that_mean_nothing_are_the_batchs_error(options: JobOptions) -> None:
     solver = FakeSolver()
@@ -219,4 +227,4 @@ def test_a_device_that_answers_nothing_any_more_blames_no_image() -> None:
             raise RuntimeError("CUDA error: an illegal memory access")
 
     with pytest.raises(DeviceLost, match="answers nothing any more: CUDA error: an illegal memory access"):
-        solve_batch(batch_of(b"cat", b"dog"), JobOptions(), Lost(), None)  # type: ignore[arg-type]
+        solve_batch(batch_of(b"cat"), JobOptions(), Constraints(), Lost(), None)  # type: ignore[arg-type]

@@ -54,7 +54,7 @@ def test_a_start_can_be_taken_back(store: Store) -> None:
 
 
 def test_a_start_that_was_not_counted_cannot_be_taken_back(store: Store, client: redis.Redis) -> None:
-    store.open_job(JOB, OPTIONS, FACTS, 600)
+    store.open_job(JOB, OPTIONS, FACTS, 600, None)
     for _ in range(3):
         assert store.begin(TASK).starts == 0, "the bytes are missing"
         store.unbegin(TASK)
@@ -66,14 +66,14 @@ def test_a_start_that_was_not_counted_cannot_be_taken_back(store: Store, client:
 
 def test_a_batch_whose_bytes_or_options_are_gone_is_not_begun(store: Store, client: redis.Redis) -> None:
     nothing = StartedBatch(0, False, None, None)
-    store.open_job(JOB, OPTIONS, FACTS, 600)
+    store.open_job(JOB, OPTIONS, FACTS, 600, None)
     assert store.begin(TASK) == nothing
 
     store.put_batch(BATCH, 600)
     client.delete(job_key(JOB, f"options:{OPTIONS.digest()}"))
     assert store.begin(TASK) == nothing
 
-    store.open_job(JOB, OPTIONS, FACTS, 600)
+    store.open_job(JOB, OPTIONS, FACTS, 600, None)
     assert store.begin(TASK).starts == 1
 
 
@@ -159,7 +159,7 @@ def test_bytes_that_are_gone_are_reported_after_the_answer_if_there_is_one(store
 
 
 def test_results_are_read_from_where_the_reader_was(store: Store) -> None:
-    store.open_job(JOB, OPTIONS, FACTS, 600)
+    store.open_job(JOB, OPTIONS, FACTS, 600, None)
     results = [BatchResult(f"{JOB}:{n}-{n}", 1, "w", (Answer(n, "a", 1.0),)) for n in range(5)]
     for number, result in enumerate(results):
         store.put_batch(Batch(result.batch_id, JOB, (ImageItem(number, b"x"),)), 600)
@@ -175,13 +175,13 @@ def test_results_are_read_from_where_the_reader_was(store: Store) -> None:
 
 def test_a_damaged_result_stands_in_its_place_as_an_error(store: Store, client: redis.Redis) -> None:
     send(store)
-    client.xadd(STREAM, {"result": b'{"version": 2}'})
+    client.xadd(STREAM, {"result": b'{"version": 3}'})
     store.commit(JOB, RESULT)
 
     (_, damaged), (_, good) = store.read_results(JOB, "0")
 
     assert isinstance(damaged, ContractError)
-    assert "of wire version 2, this program speaks version 1" in str(damaged)
+    assert "of wire version 3, this program speaks version 2" in str(damaged)
     assert good == RESULT
 
 

@@ -23,7 +23,7 @@ def immortal(client: redis.Redis) -> list[str]:
 
 
 def test_an_open_job_is_known_with_its_facts(store: Store) -> None:
-    store.open_job(JOB, OPTIONS, FACTS, 600)
+    store.open_job(JOB, OPTIONS, FACTS, 600, None)
 
     assert store.job(JOB) == {**FACTS, "state": "running"}
     assert store.jobs() == [JOB]
@@ -34,7 +34,7 @@ def test_jobs_are_listed_oldest_first_and_forgotten_once_they_expire(
     store: Store, client: redis.Redis
 ) -> None:
     for job in ("20260403-1", "20260401-1", "20260402-1"):
-        store.open_job(job, OPTIONS, FACTS, 600)
+        store.open_job(job, OPTIONS, FACTS, 600, None)
 
     client.delete(job_key("20260402-1"))
 
@@ -47,7 +47,7 @@ def test_a_resumed_job_counts_its_starts_afresh(store: Store) -> None:
     store.begin(TASK)
     store.begin(TASK)
 
-    store.open_job(JOB, OPTIONS, FACTS, 600)
+    store.open_job(JOB, OPTIONS, FACTS, 600, None)
 
     assert store.begin(TASK).starts == 1
 
@@ -59,7 +59,7 @@ def test_a_job_that_is_over_or_unknown_is_over_to_its_workers(store: Store) -> N
     store.cancel_job(JOB)
     assert store.begin(TASK).over, "cancelled"
 
-    store.open_job(JOB, OPTIONS, FACTS, 600)
+    store.open_job(JOB, OPTIONS, FACTS, 600, None)
     assert not store.begin(TASK).over, "resumed"
 
     store.finish_job(JOB, OPTIONS, {"answered": "9"})
@@ -76,7 +76,7 @@ def test_cancelling_drops_the_bytes_of_one_job_and_keeps_its_answers(
 
     store.cancel_job(JOB)
 
-    assert client.keys("*:blob:*") == [f"captchafleet:v1:blob:{JOB}0:0-0".encode()]
+    assert client.keys("*:blob:*") == [f"captchafleet:v2:blob:{JOB}0:0-0".encode()]
     assert client.xlen(STREAM) == 1
     assert store.job(JOB) == {**FACTS, "state": "cancelled"}
 

@@ -54,7 +54,7 @@ def test_an_announcement_that_cannot_be_read_is_passed_over(store: Store, client
     store.announce(FIRST)
     store.announce(SECOND)
 
-    client.set(worker_key(FIRST.name), '{"version": 2}')
+    client.set(worker_key(FIRST.name), '{"version": 3}')
 
     assert store.workers() == [SECOND]
 

@@ -10,6 +10,7 @@ import pytest
 from celery.exceptions import Reject
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from model_zoo.constraints import Constraints
 from model_zoo.errors import ConstraintError
 from worker import tasks
 from worker.contract import (
@@ -25,6 +26,7 @@ from worker.contract import (
     task_arguments,
 )
 from worker.settings import Settings
+from worker.solving import Lexicons
 from worker.store import StartedBatch
 
 BATCH = Batch("j:0-1", "j", (ImageItem(0, b"one"), ImageItem(1, b"two")))
@@ -79,15 +81,17 @@ def store(monkeypatch: pytest.MonkeyPatch) -> FakeStore:
     for name, value in {
         "store": fake,
         "solver": object(),
+        "lexicons": Lexicons(lambda job_id: None),
         "settings": Settings(micro_batch=64),
         "name": "cpu-1@here",
     }.items():
         monkeypatch.setattr(tasks._Child, name, value, raising=False)
 
     def solve_batch(
-        batch: Batch, options: JobOptions, solver: object, micro_batch: int
+        batch: Batch, options: JobOptions, constraints: Constraints, solver: object, micro_batch: int
     ) -> tuple[Answer, ...]:
         assert (options, solver, micro_batch) == (OPTIONS, tasks._Child.solver, 64)
+        assert constraints == Constraints(None, 5, 5)
         return ANSWERS[: len(batch.items)]
 
     monkeypatch.setattr(tasks, "solve_batch", solve_batch)
@@ -190,10 +194,10 @@ def test_a_missing_batch_that_cannot_be_reported_goes_back_on_the_queue(store: F
 def test_a_message_of_another_version_is_refused_with_both_versions(
     store: FakeStore, caplog: pytest.LogCaptureFixture
 ) -> None:
-    tasks.solve(**{**task_arguments(TASK), "version": 2})
+    tasks.solve(**{**task_arguments(TASK), "version": 1})
 
     assert caplog.messages == [
-        "message refused: the message is of wire version 2, this program speaks version 1; "
+        "message refused: the message is of wire version 1, this program speaks version 2; "
         "install the same captchafleet on producer and worker"
     ]
     assert store.committed == []

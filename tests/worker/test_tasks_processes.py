@@ -25,7 +25,7 @@ def test_the_parent_consumes_the_queue_of_its_model_alone(monkeypatch: pytest.Mo
 
     tasks.choose_queue("cpu-1@here", conf)
 
-    name = f"captchafleet.v1.{tasks.served_card(Settings()).fingerprint}"
+    name = f"captchafleet.v2.{tasks.served_card(Settings()).fingerprint}"
     assert [queue.name for queue in conf["task_queues"]] == [name]
     assert conf["task_default_queue"] == name
     assert os.environ["CAPTCHAFLEET_WORKER_NAME"] == "cpu-1@here"
@@ -47,10 +47,12 @@ def test_a_child_announces_itself_once_its_model_is_loaded(monkeypatch: pytest.M
     announced: list[WorkerInfo] = []
     monkeypatch.setenv("CAPTCHAFLEET_WORKER_NAME", "cpu-2@here")
     monkeypatch.setenv("CAPTCHAFLEET_WORKER_INSTANCE", "5f3a")
-    for name in ("settings", "solver", "store", "name"):
+    for name in ("settings", "solver", "store", "lexicons", "name"):
         monkeypatch.setattr(tasks._Child, name, None, raising=False)
     monkeypatch.setattr(tasks, "load", lambda settings: FakeSolver())
-    monkeypatch.setattr(tasks, "connect", lambda url: SimpleNamespace(announce=announced.append))
+    monkeypatch.setattr(
+        tasks, "connect", lambda url: SimpleNamespace(announce=announced.append, lexicon=None)
+    )
 
     tasks.load_model()
 
@@ -58,7 +60,7 @@ def test_a_child_announces_itself_once_its_model_is_loaded(monkeypatch: pytest.M
     card = FakeSolver().card
     assert (info.name, info.instance) == ("cpu-2@here", "5f3a")
     assert (info.model, info.fingerprint) == (card.name, card.fingerprint)
-    assert (info.device, info.visibility_timeout_s, info.version) == ("cpu", 150.0, 1)
+    assert (info.device, info.visibility_timeout_s, info.version) == ("cpu", 150.0, 2)
     assert info.card["charset"] == card.charset
 
 
@@ -74,7 +76,7 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     def end(code: int) -> None:
         raise EndedError(code)
 
-    for name in ("settings", "solver", "store", "name"):
+    for name in ("settings", "solver", "store", "lexicons", "name"):
         monkeypatch.setattr(tasks._Child, name, None, raising=False)
     for name in ("NAME", "INSTANCE"):
         monkeypatch.setenv(f"CAPTCHAFLEET_WORKER_{name}", "x")
@@ -123,7 +125,7 @@ def test_a_child_announces_itself_to_a_redis_that_comes_back(
     clock = SimpleNamespace(monotonic=lambda: 0.0, sleep=lambda seconds: None)
     monkeypatch.setattr(tasks, "time", clock)
     monkeypatch.setattr(tasks, "load", lambda settings: FakeSolver())
-    monkeypatch.setattr(tasks, "connect", lambda url: SimpleNamespace(announce=announce))
+    monkeypatch.setattr(tasks, "connect", lambda url: SimpleNamespace(announce=announce, lexicon=None))
 
     tasks.load_model()
 
@@ -145,7 +147,7 @@ def test_a_child_that_cannot_announce_itself_ends_the_whole_worker(
 
     monkeypatch.setattr(tasks, "time", SimpleNamespace(monotonic=lambda: now.seconds, sleep=sleep))
     monkeypatch.setattr(tasks, "load", lambda settings: FakeSolver())
-    monkeypatch.setattr(tasks, "connect", lambda url: SimpleNamespace(announce=announce))
+    monkeypatch.setattr(tasks, "connect", lambda url: SimpleNamespace(announce=announce, lexicon=None))
 
     with pytest.raises(EndedError):
         tasks.load_model()

@@ -1,0 +1,112 @@
+"""What a report says of the decoder: which constraints held, what was proven, whether the model agrees.
+
+One pass over the journal with sums alone, so no figure depends on the order of its lines.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from model_zoo.language import DroppedWords
+from producer.results import ResultLine
+
+# Allowed texts that have less than this together are not what the model reads in the image.
+SCANT_MASS = 1e-3
+# A few images of another kind are no reason to doubt a constraint.
+_MANY = 0.03
+# Masses are summed in whole units, this many to 1, because a sum of floats depends on its order.
+_UNITS = 10**12
+
+
+@dataclass(frozen=True)
+class HeldConstraint:
+    """A constraint that every answer of the job kept.
+
+    Attributes:
+        kind: `charset`, `length`, `pattern`, `regex` or `lexicon`.
+        text: as given; of a lexicon its file.
+        from_card: whether the model's card says so, not the job.
+    """
+
+    kind: str
+    text: str
+    from_card: bool = False
+
+
+@dataclass(frozen=True)
+class LexiconFacts:
+    """The lexicon of a job.
+
+    Attributes:
+        file: absolute path, as it was submitted.
+        words: in the file, each counted once.
+        dropped: how many of them could not be answers, and why.
+    """
+
+    file: str
+    words: int
+    dropped: DroppedWords = field(default_factory=DroppedWords)
+
+
+@dataclass(frozen=True)
+class DecodingFacts:
+    """How answers were found.
+
+    Attributes:
+        constraints: those that held, the job's and the card's.
+        lexicon: of the job; None without a lexicon.
+        proven: answers that are certainly the most probable of all allowed texts.
+        unproven: answers that are the best that was found.
+        massed: answers of which the mass of all allowed texts is known.
+        scant: of these, how many have less than `SCANT_MASS`.
+        mean_allowed_mass: over them, 0 to 1; None without any.
+    """
+
+    constraints: tuple[HeldConstraint, ...] = ()
+    lexicon: LexiconFacts | None = None
+    proven: int = 0
+    unproven: int = 0
+    massed: int = 0
+    scant: int = 0
+    mean_allowed_mass: float | None = None
+
+    @property
+    def doubt(self) -> str | None:
+        """A sentence where so many images disagree with the constraints that these may be wrong."""
+        if not self.constraints or self.scant <= _MANY * self.massed:
+            return None
+        named = [
+            f"the {it.kind} of the model's card" if it.from_card else f"--{it.kind}"
+            for it in self.constraints
+        ]
+        listed = " and ".join(filter(None, (", ".join(named[:-1]), named[-1])))
+        return (
+            f"for {self.scant:,} of {self.massed:,} images the model gives the allowed texts together less "
+            f"than {100 * SCANT_MASS:g} %: {'is' if len(named) == 1 else 'are'} {listed} right?"
+        )
+
+
+class DecodingTally:
+    """The sums of one pass over the journal."""
+
+    def __init__(self) -> None:
+        self._proven = [0, 0]
+        self._massed = self._scant = self._mass_units = 0
+
+    def add(self, line: ResultLine) -> None:
+        """Count one image, if it has a text."""
+        if line.error is not None or line.text is None:
+            return
+        if line.proven is not None:
+            self._proven[line.proven] += 1
+        if line.allowed_mass is not None and math.isfinite(line.allowed_mass):
+            self._massed += 1
+            self._scant += line.allowed_mass < SCANT_MASS
+            self._mass_units += round(line.allowed_mass * _UNITS)
+
+    def facts(self, constraints: tuple[HeldConstraint, ...], lexicon: LexiconFacts | None) -> DecodingFacts:
+        """The sums, with what is known of the job."""
+        unproven, proven = self._proven
+        mean = self._mass_units / (self._massed * _UNITS) if self._massed else None
+        return DecodingFacts(constraints, lexicon, proven, unproven, self._massed, self._scant, mean)
