@@ -108,33 +108,3 @@ def parse_length(text: str) -> tuple[int, int]:
     if not 1 <= low <= high:
         raise ConstraintError(f"length {text!r} allows nothing; give a range like 4-6, with 1 as the least")
     return low, high
-
-
-def check_feasible(constraints: Constraints, charset: str, time_steps: int) -> str:
-    """Refuse what a model cannot answer before anything is sent.
-
-    Args:
-        constraints: what the user allows.
-        charset: the model's characters.
-        time_steps: T of the model; an answer of n different neighbours needs n of them.
-
-    Returns:
-        The allowed characters of the model, in its order.
-
-    Raises:
-        ConstraintError: no character is left, or the least length needs more time steps than there are.
-    """
-    allowed = charset
-    if constraints.charset is not None:
-        allowed = "".join(char for char in charset if char in constraints.charset)
-        if not allowed:
-            raise ConstraintError(
-                f"charset {constraints.charset!r} has no character in common with the model's {charset!r}"
-            )
-    # One character alone can only repeat, and CTC puts a blank between repeats: n of them need 2n - 1 frames.
-    needed = 2 * constraints.min_length - 1 if len(allowed) == 1 else constraints.min_length
-    if needed > time_steps:
-        raise ConstraintError(
-            f"a length of {constraints.min_length} needs {needed} time steps, the model has {time_steps}"
-        )
-    return allowed

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, reduce
 
 from model_zoo.automaton import Automaton, bits, check_size, intersect, up_to
-from model_zoo.constraints import Constraints, check_feasible
+from model_zoo.constraints import Constraints
 from model_zoo.errors import ConstraintError
 from model_zoo.pattern import match_pattern
 from model_zoo.regex import NO_PLACES, regex_automaton, regex_places
@@ -88,7 +88,7 @@ def compile_language(constraints: Constraints, charset: str, time_steps: int) ->
         ConstraintError: a text that cannot be read, constraints that allow nothing that fits the time steps,
             or an automaton that is too large.
     """
-    allowed = check_feasible(constraints, charset, time_steps)
+    allowed = _allowed_characters(constraints, charset, time_steps)
     form = _compile_form(constraints, allowed, time_steps)
     if form.automaton.is_empty:
         raise ConstraintError(
@@ -109,6 +109,24 @@ def compile_language(constraints: Constraints, charset: str, time_steps: int) ->
         )
         return _hull(words, dropped, charset)
     return _expand(form, charset, needed)
+
+
+def _allowed_characters(constraints: Constraints, charset: str, time_steps: int) -> str:
+    """The model's characters that the charset allows, in its order; refused if the length has no room."""
+    allowed = charset
+    if constraints.charset is not None:
+        allowed = "".join(char for char in charset if char in constraints.charset)
+        if not allowed:
+            raise ConstraintError(
+                f"charset {constraints.charset!r} has no character in common with the model's {charset!r}"
+            )
+    # One character alone can only repeat, and CTC puts a blank between repeats: n of them need 2n - 1 frames.
+    needed = 2 * constraints.min_length - 1 if len(allowed) == 1 else constraints.min_length
+    if needed > time_steps:
+        raise ConstraintError(
+            f"a length of {constraints.min_length} needs {needed} time steps, the model has {time_steps}"
+        )
+    return allowed
 
 
 def _compile_form(constraints: Constraints, chars: str, time_steps: int) -> _Form:
@@ -203,7 +221,7 @@ def _hull(words: tuple[str, ...], dropped: DroppedWords, charset: str) -> Langua
     ends = tuple(min(lengths) <= state for state in range(max(lengths) + 1))
     chars = "".join(sorted(set().union(*words)))
     hull = _expand(_Form(Automaton(chain.next, ends), [chars]), charset, min(map(frames_of, words)))
-    return Language(hull.classes, hull.next, hull.accepting, words, hull.min_frames, dropped)
+    return replace(hull, words=words, dropped=dropped)
 
 
 def _named(constraints: Constraints) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_zoo.constraints import Constraints, check_feasible, parse_charset, parse_constraints, parse_length
+from model_zoo.constraints import Constraints, parse_charset, parse_constraints, parse_length
 from model_zoo.errors import ConstraintError
 from model_zoo.lexicon import Lexicon
 
@@ -103,7 +103,3 @@ def test_a_text_that_means_nothing_is_refused(texts: dict[str, str], message: st
     with pytest.raises(ConstraintError) as caught:
         parse_constraints(**texts)  # type: ignore[arg-type]
     assert str(caught.value) == message
-
-
-def test_what_is_left_of_the_models_characters_stands_in_its_order() -> None:
-    assert check_feasible(Constraints("zcax"), "abc", 5) == "ac"

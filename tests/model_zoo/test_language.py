@@ -142,6 +142,11 @@ REFUSED = [
         Constraints(min_length=5), "a length of 5 needs 5 time steps, the model has 4", id="too long"
     ),
     pytest.param(
+        Constraints("a", min_length=3),
+        "a length of 3 needs 5 time steps, the model has 4",
+        id="one character can only repeat",
+    ),
+    pytest.param(
         Constraints(min_length=3, max_length=2),
         "a length of 3 to 2 allows nothing; give a range like 4-6",
         id="no length at all",
