@@ -18,7 +18,7 @@ UNIT := -m "not redis and not data and not gpu and not slow" --ignore=tests/inte
 COMPOSE_CHECK := CAPTCHAFLEET_BROKER_PASSWORD=unused docker-compose -f docker/compose.yaml config -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint unit lint-docker wheel constraints clean distclean
+.PHONY: help demo test check lint unit lint-docker bench-ctc wheel constraints clean distclean
 .DELETE_ON_ERROR:
 
 help: ## list these commands
@@ -45,6 +45,10 @@ lint-docker: $(VENV)/.installed-dev ## lint the Dockerfiles and, where docker-co
 	@if command -v docker-compose >/dev/null; then echo '$(COMPOSE_CHECK)'; $(COMPOSE_CHECK); \
 	else echo 'docker-compose is not installed: compose.yaml was not checked'; fi
 
+bench-ctc: $(VENV)/.installed-dev ## measure the decoder beside its peers; installs them first (7 GB), takes ten minutes
+	$(BIN)/python benchmarks/ctc.py --setup
+	$(BIN)/python benchmarks/ctc.py --threads 1 2
+
 wheel: $(BIN)/uv ## build the wheel into dist/
 	$(BIN)/uv build --quiet --wheel --build-constraints constraints.txt --python $(BIN)/python
 
@@ -59,8 +63,8 @@ clean: ## remove what was built and the tools' caches; runs/ and .venv stay
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find worker producer model_zoo tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-distclean: clean ## also remove .venv
-	rm -rf $(VENV)
+distclean: clean ## also remove .venv and the environments of the benchmark's peers
+	rm -rf $(VENV) benchmarks/.envs
 
 # A half-made .venv (Debian's python3 without python3-venv leaves one) would fool the next run, so it goes.
 $(BIN)/uv:
