@@ -11,7 +11,7 @@ from model_zoo.constraints import Constraints
 from model_zoo.errors import ConstraintError
 from model_zoo.pattern import match_pattern
 from model_zoo.regex import NO_PLACES, regex_automaton, regex_places
-from model_zoo.words import NONE_DROPPED, DroppedWords, filter_words, frames_of
+from model_zoo.words import NONE_DROPPED, DroppedWords, fewest_frames, filter_words
 
 __all__ = ["NO_STATE", "DroppedWords", "Language", "compile_language"]
 
@@ -220,7 +220,7 @@ def _hull(words: tuple[str, ...], dropped: DroppedWords, charset: str) -> Langua
     chain = _chain([range(1)] * max(lengths))
     ends = tuple(min(lengths) <= state for state in range(max(lengths) + 1))
     chars = "".join(sorted(set().union(*words)))
-    hull = _expand(_Form(Automaton(chain.next, ends), [chars]), charset, min(map(frames_of, words)))
+    hull = _expand(_Form(Automaton(chain.next, ends), [chars]), charset, fewest_frames(words))
     return replace(hull, words=words, dropped=dropped)
 
 

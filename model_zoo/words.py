@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -33,6 +33,17 @@ def frames_of(word: str) -> int:
     return len(word) + sum(left == right for left, right in pairwise(word))
 
 
+def fewest_frames(words: Collection[str]) -> int:
+    """Time steps of the word that needs the fewest; at least one word."""
+    by_length = sorted(words, key=len)
+    fewest = frames_of(by_length[0])
+    for word in by_length:
+        if len(word) >= fewest:
+            break
+        fewest = min(fewest, frames_of(word))
+    return fewest
+
+
 def filter_words(
     words: Iterable[str], charset: str, time_steps: int, allows: Callable[[str], bool] | None
 ) -> tuple[tuple[str, ...], DroppedWords]:
@@ -44,7 +55,7 @@ def filter_words(
     words = tuple(words)
     is_readable = re.compile(f"[{re.escape(charset)}]+").fullmatch
     readable = [word for word in words if is_readable(word)]
-    fitting = [word for word in readable if 2 * len(word) <= time_steps or frames_of(word) <= time_steps]
+    fitting = [word for word in readable if 2 * len(word) - 1 <= time_steps or frames_of(word) <= time_steps]
     kept = tuple(filter(allows, fitting)) if allows else tuple(fitting)
     dropped = DroppedWords(len(words) - len(readable), len(readable) - len(fitting), len(fitting) - len(kept))
     if not kept:

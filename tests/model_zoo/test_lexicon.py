@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from model_zoo import lexicon
 from model_zoo.errors import ConstraintError
 from model_zoo.lexicon import Lexicon, read_lexicon
-from model_zoo.words import DroppedWords, filter_words, frames_of
+from model_zoo.words import DroppedWords, fewest_frames, filter_words, frames_of
 
 
 def test_a_lexicon_has_each_word_once_in_order() -> None:
@@ -102,6 +102,14 @@ def test_a_word_that_cannot_stand_in_a_line_is_refused(word: str, message: str) 
 @pytest.mark.parametrize(("word", "frames"), [("a", 1), ("ab", 2), ("aa", 3), ("aaa", 5), ("abba", 5)])
 def test_a_repeat_needs_a_frame_more(word: str, frames: int) -> None:
     assert frames_of(word) == frames
+
+
+@pytest.mark.parametrize(
+    ("words", "frames"),
+    [(("aaa", "abcd"), 4), (("aaaa", "aab"), 4), (("aa", "aba"), 3), (("abcdef", "ab"), 2)],
+)
+def test_a_longer_word_may_need_fewer_frames(words: tuple[str, ...], frames: int) -> None:
+    assert fewest_frames(words) == frames
 
 
 def test_words_are_counted_by_the_reason_why_they_are_left_out() -> None:
