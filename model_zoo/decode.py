@@ -16,6 +16,7 @@ from model_zoo import exact
 from model_zoo.charset import Charset
 from model_zoo.constraints import Constraints
 from model_zoo.errors import ConstraintError
+from model_zoo.exact.host import ENGINES
 from model_zoo.exact.tables import tabulate
 from model_zoo.inexact import search_alignments, search_beam, search_greedy
 from model_zoo.language import compile_language
@@ -166,7 +167,7 @@ def decode(
             best class of each frame; `alignment-beam`, which keeps the best paths instead of prefixes and
             leaves out classes below 0.01 (the decoder of "From CNN to CRNN", 2022, kept for comparison).
         beam_width: prefixes that `beam` keeps (for each length, where the length is limited).
-        engine: of `exact`: `auto`, `compiled` (numba, on the CPU) or `torch`.
+        engine: of `exact` and `greedy`: `auto`, `compiled` (numba, on the CPU) or `torch`.
 
     Raises:
         ConstraintError: options that exclude each other, or constraints that allow nothing.
@@ -174,8 +175,8 @@ def decode(
         ValueError: a tensor of another shape.
     """
     check_options(constraints, method, beam_width, n_best)
-    if engine not in exact.ENGINES:
-        raise ConstraintError(f"engine {engine!r} is unknown; give one of {', '.join(exact.ENGINES)}")
+    if engine not in ENGINES:
+        raise ConstraintError(f"engine {engine!r} is unknown; give one of {', '.join(ENGINES)}")
     T = _check_shape(log_probs, charset)
     language = compile_language(constraints, charset.chars, T)
     tables = tabulate(language, charset.chars)
@@ -184,7 +185,7 @@ def decode(
     elif method == "beam":
         found = search_beam(log_probs, tables, n_best, beam_width, constraints)
     elif method == "greedy":
-        found = search_greedy(log_probs, tables)
+        found = search_greedy(log_probs, tables, engine)
     else:
         found = search_alignments(log_probs, tables)
     with np.errstate(invalid="ignore"):  # -inf less -inf, where there is no reading

@@ -6,17 +6,21 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from model_zoo import alignment_beam, beam
 from model_zoo.constraints import Constraints
 from model_zoo.ctc import NOTHING, length_log_mass, string_log_probs
 from model_zoo.errors import ConstraintError
-from model_zoo.exact import Found
+from model_zoo.exact import host
 from model_zoo.exact.certificate import best_path
+from model_zoo.exact.found import Found
 from model_zoo.exact.ranking import rank
-from model_zoo.exact.tables import Tables
+from model_zoo.exact.tables import LEFT, Tables
 from model_zoo.frames import normalise
+
+Items = NDArray[np.intp]  # numbers of items in the batch
 
 # What the search takes for zero: no real path is so improbable, and over finite scores it never runs dry.
 _SEARCH_FLOOR = -1e5
@@ -25,25 +29,23 @@ _SEARCH_FLOOR = -1e5
 _MAX_SCORES = 4_000_000
 
 
-def search_greedy(log_probs: Tensor, tables: Tables) -> Found:
-    """The best class of each frame, collapsed; its probability as a string is exact."""
+def search_greedy(log_probs: Tensor, tables: Tables, engine: str) -> Found:
+    """The best class of each frame, collapsed; its probability is that of all its paths."""
     found = Found.empty(len(log_probs), 1, log_probs.shape[1])
-    for part, normal in _normal_parts(log_probs, tables, 1, found):
-        labels, lengths = best_path(normal)
-        _fill(
-            found,
-            part,
-            labels[:, None],
-            lengths[:, None],
-            string_log_probs(normal, labels[:, None], lengths[:, None]),
-        )
+    items = np.arange(len(log_probs))
+    if host.uses_compiled(engine):
+        items = np.flatnonzero(host.best_paths(log_probs, tables, found) == LEFT)
+    for part, normal in _normal_parts(log_probs, tables, 1, found, items):
+        labels, lengths = (array[:, None] for array in best_path(normal))
+        _fill(found, part, labels, lengths, string_log_probs(normal, labels, lengths))
     return found
 
 
 def search_alignments(log_probs: Tensor, tables: Tables) -> Found:
-    """The string of the best few paths; its probability is that of all its paths, like any other's."""
-    found = Found.empty(len(log_probs), 1, log_probs.shape[1])
-    for part, normal in _normal_parts(log_probs, tables, 1, found):
+    """The string of the best few paths; its probability is that of all its paths."""
+    N = len(log_probs)
+    found = Found.empty(N, 1, log_probs.shape[1])
+    for part, normal in _normal_parts(log_probs, tables, 1, found, np.arange(N)):
         labels, lengths = (array[:, None] for array in alignment_beam.search(normal))
         _fill(found, part, labels, lengths, string_log_probs(normal, labels, lengths))
     return found
@@ -60,41 +62,40 @@ def search_beam(
     # A prefix is extended by each class and compared with each prefix, for each length if that is limited.
     groups = longest + 1 if limits else 1
     scores = groups * beam_width * max(beam_width, len(tables.columns))
-    for part, normal in _normal_parts(log_probs, tables, scores, found):
+    for part, normal in _normal_parts(log_probs, tables, scores, found, np.arange(N)):
         it = beam.search(normal.clamp(min=_SEARCH_FLOOR), beam_width, *limits)
-        chances = string_log_probs(normal, it.labels, it.lengths).masked_fill(
-            it.log_scores == NOTHING, NOTHING
-        )
+        chances = string_log_probs(normal, it.labels, it.lengths)
+        chances = chances.masked_fill(it.log_scores == NOTHING, NOTHING)
         _fill(found, part, it.labels, it.lengths, chances)
         if limits:
             mass = length_log_mass(normal, *limits)
             nothing = (mass == NOTHING).nonzero()
             if len(nothing):
-                item = part.start + int(nothing[0])
+                item = part[int(nothing[0])]
                 raise ConstraintError(f"item {item} has no probability for any allowed text")
             found.mass[part] = mass.cpu().numpy()[:, None]
     return found
 
 
 def _normal_parts(
-    log_probs: Tensor, tables: Tables, scores_of_item: int, found: Found
-) -> Iterator[tuple[slice, Tensor]]:
-    """Cut the batch so that its scores fit in memory; each part normalised, its columns' share entered."""
+    log_probs: Tensor, tables: Tables, scores_of_item: int, found: Found, items: Items
+) -> Iterator[tuple[Items, Tensor]]:
+    """Cut the items so that their scores fit in memory; each part normalised, its columns' share entered."""
     columns = torch.from_numpy(tables.columns).to(log_probs.device).long()
-    N = len(log_probs)
     size = max(1, _MAX_SCORES // max(scores_of_item, log_probs.shape[1] * log_probs.shape[2]))
-    for start in range(0, N, size):
-        part = slice(start, min(N, start + size))
-        normal, share = normalise(log_probs[part], columns, np.arange(start, part.stop))
+    for start in range(0, len(items), size):
+        part = items[start : start + size]
+        normal, share = normalise(log_probs[torch.from_numpy(part).to(log_probs.device)], columns, part)
         found.share[part] = share.cpu().numpy()
         yield part, normal
 
 
-def _fill(found: Found, part: slice, labels: Tensor, lengths: Tensor, chances: Tensor) -> None:
+def _fill(found: Found, part: Items, labels: Tensor, lengths: Tensor, chances: Tensor) -> None:
     """Enter what was found of one part, in order: (n, M, L), (n, M), (n, M)."""
     ranked = rank(labels.cpu().numpy(), lengths.cpu().numpy(), chances.cpu().numpy())
     M = found.lengths.shape[1]
     strings, sizes, best = (array[:, :M] for array in ranked)
+    found.columns[part] = 0
     found.columns[part, : strings.shape[1], : strings.shape[2]] = strings
     found.chances[part, : best.shape[1]] = best
     found.lengths[part, : sizes.shape[1]] = np.where(best > -np.inf, sizes, -1)

@@ -109,6 +109,33 @@ def _sums(w, sums):
 
 
 @_compiled(_EXACT)
+def _prepare(scores, item, columns, flat, all_columns, w, sums, inverse):
+    """The frames of one item over the columns, w[t, c] * inverse[t] being their probabilities.
+
+    Returns:
+        The logarithm of the columns' share in what the model says; NaN where the scores are no ordinary numbers.
+    """
+    T, K = w.shape
+    _exponentials(scores, item, flat)  # fills all_columns, which is the same memory
+    _sums(all_columns, sums)
+    share = 0.0
+    good = True
+    if all_columns.shape[1] > K:
+        for t in range(T):
+            for k in range(K):
+                w[t, k] = all_columns[t, columns[k]]
+            good = good and sums[t] < 1e290
+            share -= math.log(sums[t])
+        _sums(w, sums)
+        for t in range(T):
+            share += math.log(sums[t])
+    for t in range(T):
+        good = good and 1e-290 < sums[t] < 1e290
+        inverse[t] = 1.0 / sums[t]
+    return min(share, 0.0) if good else math.nan
+
+
+@_compiled(_EXACT)
 def _forward(w, inverse, label, blank, parent, node, column, parent_column, start):
     """Forward probabilities of a prefix from those of its parent; its own probability as a whole string.
 
@@ -186,73 +213,76 @@ def _best_column(rows, node):
 
 
 @_compiled(_NUMBERS)
-def _completions(w, inverse, automaton, entry, opened, closed, normal):
-    """The allowed mass behind every state and frame, backwards; returns that of the start: of all allowed
-    strings.
+def _completions(w, inverse, automaton, entry, totals, opened, closed, normal):
+    """The allowed mass behind every state and frame, backwards; returns that of all allowed strings.
 
-    entry[q, t, c]: probability that frame t is class c, times the mass of completing an allowed string from
-    there.
-    opened[q]: that mass where the frame before was the blank (or none); closed[q, c]: where it was class c,
-    which then goes on instead of entering again. `normal` takes one frame's probabilities.
+    opened[q]: the mass of completing an allowed string from a state, where the frame before was the blank (or
+    none); closed[q, c]: where it was class c, which then goes on instead of entering again.
+    entry[q, t, c]: probability that frame t is class c and leads to state q, times the mass behind it. What
+    leads out of a state stands in entry[source[q]]; for an irregular one it is gathered there.
     """
-    following, target, partial, mask, accepting, depth, rest, entered = automaton
-    S, T, K = entry.shape
-    now = 0
+    following, source, accepting, depth, rest, entered, irregular = automaton
+    S = accepting.size
+    T, K = w.shape
     for q in range(S):
-        opened[0, q] = accepting[q]
+        opened[q] = accepting[q]
         for c in range(K):
-            closed[0, q, c] = accepting[q]
+            closed[q, c] = accepting[q]
     for t in range(T - 1, -1, -1):
-        later = now
-        now = 1 - now
         for c in range(K):
             normal[c] = w[t, c] * inverse[t]
         p_blank = normal[0]
         normal[0] = 0.0
         for q in range(S):
-            if depth[q] > t or rest[q] > T - t:  # not to be reached yet, or too late to be completed
-                opened[now, q] = 0.0
-                for c in range(K):
-                    entry[q, t, c] = 0.0
-                    closed[now, q, c] = 0.0
-                continue
-            goal = target[q]
             total = 0.0
-            if goal >= 0:
-                for c in range(K):
-                    value = normal[c] * closed[later, goal, c]
-                    entry[q, t, c] = value
-                    total += value
-                if partial[q]:
-                    total = 0.0
-                    for c in range(K):
-                        entry[q, t, c] *= mask[q, c]
-                        total += entry[q, t, c]
-            elif goal == NOWHERE:
+            if depth[q] > t + 1 or rest[q] > T - t - 1:  # not to be reached yet, or too late to be completed
                 for c in range(K):
                     entry[q, t, c] = 0.0
-            else:
+            elif entered[q]:
                 for c in range(K):
-                    goal = following[q, c]
-                    value = normal[c] * closed[later, goal, c] if goal >= 0 else 0.0
+                    value = normal[c] * closed[q, c]
                     entry[q, t, c] = value
                     total += value
-            base = p_blank * opened[later, q]
-            whole = base + total
-            opened[now, q] = whole
-            if entered[q]:
+            totals[q] = total
+        for i in range(irregular.size):
+            q = irregular[i]
+            total = 0.0
+            for c in range(K):
+                goal = following[q, c]
+                value = entry[goal, t, c] if goal >= 0 else 0.0
+                entry[S + i, t, c] = value
+                total += value
+            totals[S + i] = total
+        for q in range(S):
+            if depth[q] > t or rest[q] > T - t:
+                continue
+            base = p_blank * opened[q]
+            out = source[q]
+            if out == NOWHERE:
+                opened[q] = base
                 for c in range(K):
-                    closed[now, q, c] = (whole - entry[q, t, c]) + normal[c] * closed[later, q, c]
-                if total > 1000.0 * base:
-                    # One class may have nearly all of the total: then its others are summed, not subtracted.
-                    top = _best_column(entry[q], t)
-                    if entry[q, t, top] > 1000.0 * closed[now, q, top]:
-                        others = 0.0
-                        for c in range(K):
-                            if c != top:
-                                others += entry[q, t, c]
-                        closed[now, q, top] = base + others + normal[top] * closed[later, q, top]
-    return opened[now, 0]
+                    closed[q, c] = base + entry[q, t, c]
+                continue
+            total = totals[out]
+            whole = base + total
+            opened[q] = whole
+            if not entered[q]:
+                continue
+            for c in range(K):
+                closed[q, c] = (whole - entry[out, t, c]) + entry[q, t, c]
+            if total > 1000.0 * base:
+                # One class may have nearly all of the total: then its others are summed, not subtracted.
+                top = 0
+                for c in range(K):
+                    if entry[out, t, c] > entry[out, t, top]:
+                        top = c
+                if entry[out, t, top] > 1000.0 * closed[q, top]:
+                    others = 0.0
+                    for c in range(K):
+                        if c != top:
+                            others += entry[out, t, c]
+                    closed[q, top] = base + others + entry[q, t, top]
+    return opened[0]
 
 
 @_compiled(_EXACT)
@@ -316,13 +346,12 @@ def _comes_first(a, b, parents, columns, lengths, spelt):
 
 
 @_compiled(_SUMS)
-def _untaken(rows, lengths, n, T):
+def _untaken(rows, n):
     """The mass behind all children of n prefixes that were not looked at."""
     total = 0.0
     for node in range(n):
-        if lengths[node] < T:
-            for c in range(rows.shape[1]):
-                total += max(rows[node, c], 0.0)
+        for c in range(rows.shape[1]):
+            total += max(rows[node, c], 0.0)
     return total
 
 
@@ -366,7 +395,7 @@ def search(
     """
     N, T, C = scores.shape
     K = columns.size
-    following, _target, _partial, _mask, accepting, _depth, _rest, _entered = automaton
+    following, source, accepting, _depth, _rest, _entered, irregular = automaton
     first_child, child_column, is_word = trie
     has_words = child_column.size > 0
     stored, cap, narrowing, tolerance = limits
@@ -375,11 +404,12 @@ def search(
     w_all = np.empty((T, C))
     w = w_all if whole else np.empty((T, K))
     flat_scores, flat_w = scores.reshape(N, T * C), w_all.reshape(T * C)
-    sums_all, sums, inverse = np.empty(T), np.empty(T), np.empty(T)
+    sums, inverse = np.empty(T), np.empty(T)
     # Where all is allowed, what follows an entry is certain, and the frames themselves do.
-    entry = w.reshape(1, T, K) if is_free else np.empty((S, T, K))
+    entry = w.reshape(1, T, K) if is_free else np.empty((S + irregular.size, T, K))
     scale = inverse if is_free else np.ones(T)
-    opened, closed, normal = np.empty((2, S)), np.empty((2, S, K)), np.empty(K)
+    totals, opened = np.empty(S + irregular.size), np.empty(S)
+    closed, normal = np.empty((S, K)), np.empty(K)
     label, blank = np.empty((stored, T + 1)), np.empty((stored, T + 1))
     rows = np.empty((stored, K))
     parents, node_columns, node_lengths = (
@@ -401,27 +431,12 @@ def search(
 
     for i in range(N):
         outcomes[i] = LEFT
-        _exponentials(flat_scores, i, flat_w)
-        _sums(w_all, sums_all)
-        if whole:
-            sums[:] = sums_all
-        else:
-            for t in range(T):
-                for k in range(K):
-                    w[t, k] = w_all[t, columns[k]]
-            _sums(w, sums)
-        good = True
-        share = 0.0
-        for t in range(T):
-            good = good and sums[t] > 1e-290 and sums_all[t] < 1e290
-            inverse[t] = 1.0 / sums[t]
-            if not whole:
-                share += math.log(sums[t] / sums_all[t])
-        if not good:
+        share = _prepare(flat_scores, i, columns, flat_w, w_all, w, sums, inverse)
+        if not share <= 0.0:
             continue
         mass = 1.0
         if not is_free:
-            mass = _completions(w, inverse, automaton, entry, opened, closed, normal)
+            mass = _completions(w, inverse, automaton, entry, totals, opened, closed, normal)
             if mass < _LEAST:
                 continue
 
@@ -469,8 +484,10 @@ def search(
                         # Strings that tie with the last are wanted too; twice the tie, for what rounding
                         # adds.
                         cut = best_chance[n_best - 1] * (1 - 2e-9)
-            if length < T and (has_words or behind + _ROUNDING * mass >= cut):
-                _child_masses(entry, state, scale, label, blank, node, node_columns[node], length, rows)
+            if length < T and source[state] >= 0 and (has_words or behind + _ROUNDING * mass >= cut):
+                _child_masses(
+                    entry, source[state], scale, label, blank, node, node_columns[node], length, rows
+                )
                 if has_words:
                     children[:] = -1
                     for child in range(first_child[words[node]], first_child[words[node] + 1]):
@@ -486,6 +503,9 @@ def search(
                     _push(heap_mass, heap_node, heap_column, heap, best, node, column)
                     heap += 1
 
+            elif has_words:
+                rows[node, :] = -1.0  # no child, and so no mass behind any
+
             # The next prefix: that with the most mass behind it.
             if heap == 0:
                 break
@@ -494,7 +514,7 @@ def search(
                     break
                 if open_mass <= tolerance * total:
                     # Taking away has left it inexact where it fell far: summed anew, it may not be so small.
-                    open_mass = _untaken(rows, node_lengths, n, T)
+                    open_mass = _untaken(rows, n)
                     if open_mass <= tolerance * total:
                         break
                 extra += 1
@@ -533,9 +553,55 @@ def search(
             continue
         if has_words:
             masses[i, 0] = total
-            masses[i, 1] = (total + _untaken(rows, node_lengths, n, T)) * (1 + _ROUNDING)
+            masses[i, 1] = (total + _untaken(rows, n)) * (1 + _ROUNDING)
         for j in range(n_best):
             lengths[i, j] = -1
             if j < found:
                 chances[i, j] = best_chance[j]
                 lengths[i, j] = _spell(best_node[j], parents, node_columns, node_lengths, readings, i, j)
+
+
+@_compiled(_EXACT)
+def best_paths(scores, columns, readings, lengths, chances, shares, outcomes) -> None:
+    """The best class of each frame, collapsed, and the probability of that string over all its paths.
+
+    Args and results as for `search`, with n_best of 1; `outcomes` is LEFT, or CAPPED: nothing is proven.
+    """
+    N, T, C = scores.shape
+    K = columns.size
+    w_all = np.empty((T, C))
+    w = w_all if K == C else np.empty((T, K))
+    flat_scores, flat_w = scores.reshape(N, T * C), w_all.reshape(T * C)
+    sums, inverse = np.empty(T), np.empty(T)
+    in_label, in_blank = np.empty(T + 1), np.empty(T + 1)
+    for i in range(N):
+        outcomes[i] = LEFT
+        shares[i] = _prepare(flat_scores, i, columns, flat_w, w_all, w, sums, inverse)
+        if not shares[i] <= 0.0:
+            continue
+        length = 0
+        before = 0
+        for t in range(T):
+            best = _best_column(w, t)
+            if best != before and best > 0:
+                readings[i, 0, length] = best
+                length += 1
+            before = best
+        # Forward probabilities of all prefixes of the string at once (Graves et al. 2006, section 4.1).
+        in_label[: length + 1] = 0.0
+        in_blank[: length + 1] = 0.0
+        in_blank[0] = 1.0
+        for t in range(T):
+            p_blank = w[t, 0] * inverse[t]
+            for j in range(min(length, t + 1), 0, -1):
+                column = readings[i, 0, j - 1]
+                entering = in_blank[j - 1]
+                if j == 1 or column != readings[i, 0, j - 2]:
+                    entering += in_label[j - 1]
+                in_blank[j] = p_blank * (in_blank[j] + in_label[j])
+                in_label[j] = w[t, column] * inverse[t] * (in_label[j] + entering)
+            in_blank[0] *= p_blank
+        lengths[i, 0] = length
+        chances[i, 0] = in_label[length] + in_blank[length]
+        if chances[i, 0] >= _LEAST:
+            outcomes[i] = CAPPED

@@ -9,6 +9,7 @@ blank.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -71,21 +72,23 @@ class _Frontier:
     blank: Tensor
 
 
-def search(log_probs: Tensor, tables: Tables, n_best: int, width: int) -> Levels:
+def search(log_probs: Tensor, tables: Tables, n_best: int, width: int, sure_width: int) -> Levels:
     """The most probable allowed strings.
 
     Args:
         log_probs: (N, T, K).
         tables: the allowed strings.
         n_best: strings wanted; a few more are kept, for ties.
-        width: prefixes of one length kept for an item. Where more could matter, `bound` says how much was
-            lost.
+        width: prefixes of one length kept for an item; where more could matter, `bound` says how much.
+        sure_width: the same for an item with a string of 1e-3 or more: no length has 1000 such prefixes.
     """
     entry, mass = completions(log_probs, tables)
     walk = _Walk(log_probs, entry, mass, tables, n_best)
     # A narrow look first: what it finds lets the second leave out nearly everything.
-    narrow = walk.descend(torch.full_like(mass, NOTHING), min(width, max(4, n_best)))
-    return walk.descend(walk.cut_of(narrow.chances), width)
+    few = torch.full_like(mass, min(width, max(4, n_best)), dtype=torch.long)
+    narrow = walk.descend(torch.full_like(mass, NOTHING), few)
+    is_sure = narrow.chances[:, 0] >= math.log(1e-3)
+    return walk.descend(walk.cut_of(narrow.chances), torch.where(is_sure, sure_width, width))
 
 
 def completions(log_probs: Tensor, tables: Tables) -> tuple[Tensor, Tensor]:
@@ -134,7 +137,7 @@ class _Walk:
         """Below this a prefix cannot lead among the `n_best`, nor to a tie with the last of them, (N,)."""
         return chances[:, self.n_best - 1] + torch.log1p(chances.new_tensor(-TIE))
 
-    def descend(self, cut: Tensor, width: int) -> Levels:
+    def descend(self, cut: Tensor, width: Tensor) -> Levels:
         """Follow the prefixes whose mass reaches `cut`, which rises with what is found; `width` a length."""
         kept = self.n_best + 16
         frontier = self._root()
@@ -157,7 +160,7 @@ class _Walk:
             keep = mass >= cut[item] - (9.0 if self.has_words else 0.0)
             position = _position(item[keep], mass[keep], self.N)
             wide = keep.clone()
-            wide[keep] = position < width
+            wide[keep] = position < width[item[keep]]
             lost = keep & ~wide
             bound = bound.scatter_reduce(0, item[lost], mass[lost], "amax")
             unseen = torch.logaddexp(unseen, _sum_by_item(item[~wide], mass[~wide], self.N))

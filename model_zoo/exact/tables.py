@@ -20,8 +20,7 @@ Bools = NDArray[np.bool_]
 # What became of an item: its readings are certified; the search was cut short; it is not decided here.
 PROVEN, CAPPED, LEFT = 0, 1, 2
 
-# In place of the one state that all transitions of a state lead to: there is none, there are several.
-NOWHERE, MANY = -1, -2
+NOWHERE = -1  # in place of a state: there is none
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,9 +49,8 @@ class Tables:
         columns: class id of each column, (K,).
         is_free: every string over the columns is allowed.
         following: state after a column, -1 where there is none, (S, K).
-        target: the one state after all columns, NOWHERE or MANY, (S,).
-        partial: whether some columns lead nowhere while the others lead to `target`, (S,).
-        mask: 1.0 where there is a state after the column, (S, K).
+        source: the one state that all columns lead to, or NOWHERE; S + i for the i-th irregular one, (S,).
+        irregular: the states that some columns leave for one state and some for another or for none.
         accepting: 1.0 where a string may end, (S,).
         depth: fewest characters from the start to the state, (S,).
         rest: fewest characters from the state to an allowed string's end, (S,).
@@ -63,9 +61,8 @@ class Tables:
     columns: Ints
     is_free: bool
     following: Ints
-    target: Ints
-    partial: Bools
-    mask: Floats
+    source: Ints
+    irregular: Ints
     accepting: Floats
     depth: Ints
     rest: Ints
@@ -89,17 +86,15 @@ def tabulate(language: Language, charset: str) -> Tables:
     following = np.full((S, K), -1, np.int32)
     if K > 1:
         following[:, 1:] = language.next
-    mask = (following >= 0).astype(np.float64)
-    target, partial = _targets(following)
+    source, irregular = _sources(following)
     depth, rest = _distances(following, np.array(language.accepting))
     words = language.words
     return Tables(
         columns=columns,
         is_free=language.is_free,
         following=following,
-        target=target,
-        partial=partial,
-        mask=mask,
+        source=source,
+        irregular=irregular,
         accepting=np.array(language.accepting, np.float64),
         depth=depth,
         rest=rest,
@@ -108,15 +103,17 @@ def tabulate(language: Language, charset: str) -> Tables:
     )
 
 
-def _targets(following: Ints) -> tuple[Ints, Bools]:
-    target, partial = np.full(len(following), MANY, np.int32), np.zeros(len(following), np.bool_)
+def _sources(following: Ints) -> tuple[Ints, Ints]:
+    """`source` and `irregular` of `Tables`."""
+    source, irregular = np.full(len(following), NOWHERE, np.int32), list[int]()
     for state, row in enumerate(following[:, 1:]):
-        goals = np.unique(row[row >= 0])
-        if goals.size == 0:
-            target[state] = NOWHERE
-        elif goals.size == 1:
-            target[state], partial[state] = goals[0], bool((row < 0).any())
-    return target, partial
+        goals = np.unique(row)
+        if goals.size == 1:
+            source[state] = goals[0]  # which is NOWHERE, too, where no column leads anywhere
+        elif goals.size > 1:
+            source[state] = len(following) + len(irregular)
+            irregular.append(state)
+    return source, np.array(irregular, np.int32)
 
 
 def _distances(following: Ints, accepting: Bools) -> tuple[Ints, Ints]:

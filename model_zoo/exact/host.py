@@ -1,0 +1,112 @@
+"""Running the compiled functions: on the CPU, with as many threads as torch has.
+
+From a GPU the log-probabilities are copied to it once: deciding them takes less of a core than reading the
+images' files did.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model_zoo.exact.found import Found
+from model_zoo.exact.tables import LEFT, PROVEN, Ints, Tables
+
+ENGINES = ("auto", "compiled", "torch")
+
+# Prefixes that an item may cost, unless its best string has a probability of 1e-3 or more: then the search is
+# bound to end. On the outputs of trained networks the mean is 6 to 8 and the most seen was 57.
+MAX_EXPANDED = 4_000
+
+# A lexicon's mass is narrowed to this, relative, as far as so many more prefixes go.
+_NARROW_TO, _NARROWING = 1e-3, 200
+
+_STORED_BYTES = 2**28  # of the prefixes of one item, at most
+_ITEMS_A_THREAD = 128
+
+
+def has_compiled() -> bool:
+    """Whether the compiled engine is installed."""
+    return importlib.util.find_spec("numba") is not None
+
+
+def uses_compiled(engine: str) -> bool:
+    """Whether that is what the name of an engine means here."""
+    return engine == "compiled" or (engine == "auto" and has_compiled())
+
+
+def search(log_probs: Tensor, tables: Tables, n_best: int, found: Found) -> Ints:
+    """Fill in the most probable allowed strings; what became of each item, (N,)."""
+    from model_zoo.exact import compiled
+
+    N, T, _ = log_probs.shape
+    scores = _scores(log_probs)
+    t = tables
+    automaton = (t.following, t.source, t.accepting, t.depth, t.rest, t.entered, t.irregular)
+    trie = (t.trie.first_child, t.trie.child_column, t.trie.is_word)
+    stored = max(64, min(2**16, _STORED_BYTES // (8 * (2 * T + 2 + len(t.columns)))))
+    limits = (stored, min(stored, MAX_EXPANDED), _NARROWING, _NARROW_TO)
+    outcomes = np.full(N, LEFT, np.int32)
+    filled = (
+        found.columns,
+        found.lengths,
+        found.chances,
+        found.mass,
+        found.share,
+        found.bound,
+        found.expanded,
+    )
+    found.chances[:] = found.bound[:] = 0.0  # linear until the end
+
+    def search_part(part: slice) -> None:
+        results = (array[part] for array in (*filled, outcomes))
+        compiled.search(scores[part], t.columns, automaton, t.is_free, trie, n_best, limits, *results)
+
+    _in_threads(search_part, N)
+    with np.errstate(divide="ignore"):  # the log of nothing is -inf
+        for linear in (found.chances, found.mass, found.bound):
+            np.log(linear, out=linear)
+    found.proven[:] = outcomes == PROVEN
+    return outcomes
+
+
+def best_paths(log_probs: Tensor, tables: Tables, found: Found) -> Ints:
+    """Fill in the greedy strings; what became of each item, (N,)."""
+    from model_zoo.exact import compiled
+
+    scores = _scores(log_probs)
+    outcomes = np.full(len(scores), LEFT, np.int32)
+    filled = (found.columns, found.lengths, found.chances, found.share, outcomes)
+    found.chances[:] = 0.0
+
+    def read_part(part: slice) -> None:
+        compiled.best_paths(scores[part], tables.columns, *(array[part] for array in filled))
+
+    _in_threads(read_part, len(scores))
+    with np.errstate(divide="ignore"):
+        np.log(found.chances, out=found.chances)
+    found.bound[:] = np.inf
+    return outcomes
+
+
+def _scores(log_probs: Tensor) -> np.ndarray[tuple[int, int, int], np.dtype[np.floating]]:
+    if log_probs.dtype not in (torch.float32, torch.float64):
+        log_probs = log_probs.float()
+    scores: np.ndarray[tuple[int, int, int], np.dtype[np.floating]] = log_probs.contiguous().cpu().numpy()
+    return scores
+
+
+def _in_threads(work: Callable[[slice], None], N: int) -> None:
+    threads = max(1, min(torch.get_num_threads(), N // _ITEMS_A_THREAD))
+    if threads == 1:
+        work(slice(0, N))
+        return
+    # Small parts, so that one with hard items does not keep the others waiting.
+    size = -(-N // (4 * threads))
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, (slice(start, start + size) for start in range(0, N, size))))
