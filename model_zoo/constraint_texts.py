@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields
 
 from model_zoo.constraints import Constraints, parse_constraints
 from model_zoo.errors import ConstraintError
-from model_zoo.language import DroppedWords
 from model_zoo.lexicon import Lexicon
+from model_zoo.words import DroppedWords
 
 
 @dataclass(frozen=True)

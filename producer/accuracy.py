@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from rapidfuzz.distance import Levenshtein
 
+from producer.allowed import Allowed
 from producer.figures import (
     MAX_CONFUSIONS_KEPT,
     MAX_OUTSIDE_KEPT,
@@ -44,8 +45,7 @@ def measure(
     *,
     ignore_case: bool = False,
     charset: str | None = None,
-    allowed: str | None = None,
-    allowed_by: str = "--charset",
+    allowed: Allowed | None = None,
 ) -> AccuracyReport:
     """Compare the answers of a job with its labels.
 
@@ -54,10 +54,9 @@ def measure(
         labels: what the images should read.
         ignore_case: compare casefolded texts; without it, matching is exact, code point by code point.
         charset: the characters the model can answer; None where that is unknown.
-        allowed: those of them that were allowed; None allowed all.
-        allowed_by: who said so, for a note.
+        allowed: what the job's constraints let the model answer; None allowed everything.
     """
-    tally = _Tally(ignore_case, charset, allowed, allowed_by)
+    tally = _Tally(ignore_case, charset, allowed or Allowed())
     for line in lines:
         tally.add(line, labels.label_of(line.file))
     return tally.report(labels)
@@ -66,13 +65,15 @@ def measure(
 class _Tally:
     """The sums of one pass."""
 
-    def __init__(self, ignore_case: bool, charset: str | None, allowed: str | None, allowed_by: str) -> None:
+    def __init__(self, ignore_case: bool, charset: str | None, allowed: Allowed) -> None:
         self._ignore_case = ignore_case
-        self._allowed_by = allowed_by
         self._charset = None if charset is None else frozenset(self._fold(charset))
-        self._allowed = self._charset if allowed is None else frozenset(self._fold(allowed))
+        among = allowed.charset
+        self._among = self._charset if among is None else frozenset(self._fold(among))
+        self._allowed = allowed
         self.images = self.answered = self.edits = 0
         self.outside, self.beyond_model, self.left_out = 0, 0, 0  # labels that could not be answered
+        self.ruled_out = 0
         self.labelled, self.labelled_answered, self.right = 0, 0, 0
         self.errors: Counter[str] = Counter()
         self.outside_characters: Counter[str] = Counter()
@@ -102,7 +103,7 @@ class _Tally:
         self.labelled += 1
         self.lengths[len(folded)] += 1
         self.characters.update(folded)
-        self._count_outside(set(folded))
+        self._count_outside(set(folded), label)
         if text is None:
             self.edits += len(folded)
             return
@@ -120,16 +121,20 @@ class _Tally:
             self._add_wrong(line, label, text)
             self._add_edits(folded, answer)
 
-    def _count_outside(self, characters: set[str]) -> None:
-        """Count a label that the model, or the allowed characters, made impossible to answer."""
-        if self._charset is None or self._allowed is None:
+    def _count_outside(self, characters: set[str], label: str) -> None:
+        """Count a label that the model, or the job's constraints, made impossible to answer."""
+        if self._charset is None or self._among is None:
             return
         beyond_model = characters - self._charset
-        left_out = characters & (self._charset - self._allowed)
+        left_out = characters & (self._charset - self._among)
         self.beyond_model += bool(beyond_model)
         self.left_out += bool(left_out)
         self.outside += bool(beyond_model or left_out)
         self.outside_characters.update(beyond_model | left_out)
+        texts = self._allowed.texts
+        # Without case a label stands for many texts, of which some may be allowed.
+        if texts is not None and not (self._ignore_case or beyond_model or left_out):
+            self.ruled_out += label not in texts
 
     def _add_edits(self, label: str, answer: str) -> None:
         edits = Levenshtein.editops(label, answer)
@@ -175,6 +180,7 @@ class _Tally:
             wrong=self._wrong.items(),
             wrong_total=self.labelled_answered - self.right,
             outside_charset=None if self._charset is None else self.outside,
+            ruled_out=self.ruled_out,
             outside_characters=tuple(
                 c for c, _ in _most_frequent(self.outside_characters)[:MAX_OUTSIDE_KEPT]
             ),
@@ -205,8 +211,12 @@ class _Tally:
             advice = "train a model on such images (model-zoo train)"
             yield f"{self._labels_using(self.beyond_model)} {why}; {unless}{advice}"
         if self.left_out:
-            why, advice = f"that {self._allowed_by} leaves out", "give a wider --charset"
+            why, advice = f"that {self._allowed.charset_by} leaves out", "give a wider --charset"
             yield f"{self._labels_using(self.left_out)} {why}; {unless}{advice}"
+        if self.ruled_out:
+            verb = "is" if self.ruled_out == 1 else "are"
+            by = f"labels {verb} ruled out by {self._allowed.texts_by}"
+            yield f"{self.ruled_out:,} of {self.labelled:,} {by}; {unless}allow them"
         if 0 < self.labelled < FEW_LABELS:
             noun = "label" if self.labelled == 1 else "labels"
             yield f"exact match rests on {self.labelled} {noun}: trust its interval, not the figure alone"

@@ -6,9 +6,10 @@ One pass over the journal with sums alone, so no figure depends on the order of 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from model_zoo.language import DroppedWords
+from model_zoo.words import DroppedWords
 from producer.results import ResultLine
 
 # Allowed texts that have less than this together are not what the model reads in the image.
@@ -32,6 +33,17 @@ class HeldConstraint:
     kind: str
     text: str
     from_card: bool = False
+
+    @property
+    def name(self) -> str:
+        """Where a user finds it: its option, or the model's card."""
+        return f"the {self.kind} of the model's card" if self.from_card else f"--{self.kind}"
+
+
+def named(constraints: Sequence[HeldConstraint]) -> str:
+    """Of one or more: "--length", "--charset and --length", "--charset, --length and --pattern"."""
+    *first, last = (constraint.name for constraint in constraints)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 @dataclass(frozen=True)
@@ -76,14 +88,10 @@ class DecodingFacts:
         """A sentence where so many images disagree with the constraints that these may be wrong."""
         if not self.constraints or self.scant <= _MANY * self.massed:
             return None
-        named = [
-            f"the {it.kind} of the model's card" if it.from_card else f"--{it.kind}"
-            for it in self.constraints
-        ]
-        listed = " and ".join(filter(None, (", ".join(named[:-1]), named[-1])))
         return (
             f"for {self.scant:,} of {self.massed:,} images the model gives the allowed texts together less "
-            f"than {100 * SCANT_MASS:g} %: {'is' if len(named) == 1 else 'are'} {listed} right?"
+            f"than {100 * SCANT_MASS:g} %: {'is' if len(self.constraints) == 1 else 'are'} "
+            f"{named(self.constraints)} right?"
         )
 
 

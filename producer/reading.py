@@ -11,8 +11,9 @@ from typing import Any
 
 from model_zoo.constraint_texts import ConstraintTexts, merge
 from model_zoo.errors import ConstraintError
-from model_zoo.language import DroppedWords, compile_language
+from model_zoo.language import compile_language
 from model_zoo.lexicon import Lexicon
+from model_zoo.words import DroppedWords
 from producer.errors import UsageError
 from worker.contract import JobOptions
 

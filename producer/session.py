@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 
 from redis.exceptions import RedisError
 
-from model_zoo.language import DroppedWords
 from model_zoo.lexicon import Lexicon
+from model_zoo.words import DroppedWords
 from producer.broker import Broker
 from producer.display import Display
 from producer.errors import BrokerUnreachable, Interrupted, ProducerError, UsageError

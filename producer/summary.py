@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from model_zoo.constraints import parse_charset
 from model_zoo.errors import ConstraintError
-from model_zoo.language import DroppedWords
+from model_zoo.language import compile_language
+from model_zoo.lexicon import Lexicon, read_lexicon
+from model_zoo.words import DroppedWords
 from producer.accuracy import measure
-from producer.decoding import DecodingFacts, DecodingTally, HeldConstraint, LexiconFacts
+from producer.allowed import Allowed, AllowedTexts
+from producer.decoding import DecodingTally, HeldConstraint, LexiconFacts, named
 from producer.errors import UsageError
 from producer.labels import LabelSource
 from producer.manifest import JobFacts, read_facts
@@ -50,8 +52,7 @@ def summarise(folder: RunFolder, labels: LabelSource, ignore_case: bool | None =
         labels,
         ignore_case=ignore_case,
         charset=model.charset,
-        allowed=_allowed(facts, reading, model),
-        allowed_by="the charset of the model's card" if "charset" in reading.from_card else "--charset",
+        allowed=_allowed(folder, facts, reading, model),
     )
     return RunSummary(
         accuracy=accuracy,
@@ -66,7 +67,7 @@ def summarise(folder: RunFolder, labels: LabelSource, ignore_case: bool | None =
         skipped=Skipped(facts.skipped, tuple(SkippedFile(*item) for item in facts.skipped_files)),
         note=facts.request.notes,
         versions={"captchafleet": version("captchafleet")},
-        decoding=_decoding(facts, reading, tally),
+        decoding=tally.facts(_held(facts, reading), _lexicon(facts)),
         unconstrained=facts.request.unconstrained,
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -98,17 +99,21 @@ def _reading(facts: JobFacts) -> Reading:
     return resolve(options, model["name"], model["card"], facts.request.unconstrained)
 
 
-def _decoding(facts: JobFacts, reading: Reading, tally: DecodingTally) -> DecodingFacts:
+def _held(facts: JobFacts, reading: Reading) -> tuple[HeldConstraint, ...]:
     held = [
         HeldConstraint(kind, text, kind in reading.from_card)
         for kind, text in texts_of(reading.options).to_object().items()
     ]
-    source, lexicon = facts.request.lexicon, None
-    if source is not None:
-        held.append(HeldConstraint("lexicon", source.file))
-        dropped = DroppedWords(**(facts.model or {}).get("dropped_words", {}))
-        lexicon = LexiconFacts(source.file, source.words, dropped)
-    return tally.facts(tuple(held), lexicon)
+    words = facts.request.lexicon
+    return tuple(held) if words is None else (*held, HeldConstraint("lexicon", words.file))
+
+
+def _lexicon(facts: JobFacts) -> LexiconFacts | None:
+    source = facts.request.lexicon
+    if source is None:
+        return None
+    dropped = DroppedWords(**(facts.model or {}).get("dropped_words", {}))
+    return LexiconFacts(source.file, source.words, dropped)
 
 
 def _model(facts: JobFacts) -> ModelFacts:
@@ -117,16 +122,39 @@ def _model(facts: JobFacts) -> ModelFacts:
     return ModelFacts.from_card(facts.model["name"], facts.model["fingerprint"], facts.model["card"])
 
 
-def _allowed(facts: JobFacts, reading: Reading, model: ModelFacts) -> str | None:
-    """The model's characters that job and card let it answer; None where neither says so."""
-    asked = reading.options.charset
-    if asked is None or model.charset is None:
+def _allowed(folder: RunFolder, facts: JobFacts, reading: Reading, model: ModelFacts) -> Allowed:
+    """What job and card let the model answer, as far as it is known."""
+    if model.charset is None:
+        return Allowed()
+    others = [constraint for constraint in _held(facts, reading) if constraint.kind != "charset"]
+    words = _kept_words(folder, facts)
+    is_known = reading.options.lexicon is None or words is not None
+    texts = None
+    try:
+        constraints = texts_of(reading.options).parse(words)
+        if others and is_known and model.time_steps is not None:
+            language = compile_language(constraints, model.charset, model.time_steps)
+            texts = AllowedTexts(language, model.charset)
+    except ConstraintError as error:  # `submit` took no such constraint: the manifest was changed since
+        raise UsageError(f"the manifest of job {facts.request.job} cannot be used: {error}") from error
+    among = constraints.charset
+    return Allowed(
+        charset=None if among is None else "".join(char for char in model.charset if char in among),
+        charset_by="the charset of the model's card" if "charset" in reading.from_card else "--charset",
+        texts=texts,
+        texts_by=named(others) if others else "",
+    )
+
+
+def _kept_words(folder: RunFolder, facts: JobFacts) -> Lexicon | None:
+    """The copy of the job's lexicon; None where there is none, or it is no longer what was sent."""
+    if facts.request.options.lexicon is None:
         return None
     try:
-        allowed = parse_charset(asked)
-    except ConstraintError as error:  # `submit` took no such charset: the manifest was changed since
-        raise UsageError(f"the manifest of job {facts.request.job} cannot be used: {error}") from error
-    return "".join(char for char in model.charset if char in allowed)
+        words = read_lexicon(folder.lexicon)
+    except ConstraintError:
+        return None
+    return words if words.digest == facts.request.options.lexicon else None
 
 
 def _workers(facts: JobFacts, by_worker: Counter[str]) -> tuple[WorkerFacts, ...]:

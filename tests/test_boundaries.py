@@ -49,6 +49,7 @@ ALLOWED = {
         "model_zoo.statistics",
         "model_zoo.stem",
         "model_zoo.visible",
+        "model_zoo.words",
     },
 }
 # Single files that may import more than their package.

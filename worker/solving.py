@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from model_zoo.cards import DEFAULT_MODEL, ModelCard, find_card, verify_weights
 from model_zoo.constraints import Constraints, parse_constraints
 from model_zoo.errors import ConstraintError, ZooError
+from model_zoo.language import compile_language
 from model_zoo.lexicon import Lexicon
 from worker.contract import (
     Answer,
@@ -41,7 +42,7 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-# Two jobs may take turns on one worker; a million words are some hundred megabytes once compiled.
+# Two jobs may take turns on one worker; a million words take 150 MB, compiled.
 _LEXICONS_KEPT = 2
 
 
@@ -74,6 +75,7 @@ class Lexicons:
         self._kept[digest] = found  # the last one used stands last
         while len(self._kept) > _LEXICONS_KEPT:
             del self._kept[next(iter(self._kept))]
+            _forget_compiled()
         return found
 
     def _fetched(self, job_id: str, digest: str) -> Lexicon:
@@ -85,6 +87,14 @@ class Lexicons:
             raise LexiconMissing(str(error)) from error
         log.info("lexicon %.8s: %d words", digest, len(lexicon.words))
         return lexicon
+
+
+def _forget_compiled() -> None:
+    """Empty the zoo's caches, which would keep the words of eight lexicons; what is needed compiles again."""
+    from model_zoo.exact.tables import tabulate
+
+    compile_language.cache_clear()
+    tabulate.cache_clear()
 
 
 def job_constraints(job_id: str, options: JobOptions, lexicons: Lexicons) -> Constraints:

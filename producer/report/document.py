@@ -94,6 +94,7 @@ def _accuracy(summary: RunSummary) -> dict[str, Any]:
         "wrong_total": accuracy.wrong_total,
         "labels_outside_charset": accuracy.outside_charset,
         "outside_characters": list(accuracy.outside_characters),
+        "labels_ruled_out": accuracy.ruled_out,
         "mean_probability": {
             "right": accuracy.mean_probability_right,
             "wrong": accuracy.mean_probability_wrong,

@@ -10,6 +10,7 @@ import pytest
 
 from producer import accuracy as accuracy_module
 from producer.accuracy import measure
+from producer.allowed import Allowed
 from producer.figures import CharacterRow, Confusion, LengthRow, Share
 from producer.labels import CsvLabels, LabelSource, NoLabels, StemLabels
 from producer.results import ResultLine
@@ -156,7 +157,7 @@ def test_labels_beyond_the_charset_are_counted_and_noted() -> None:
 def test_labels_beyond_what_the_job_allowed_are_told_apart_from_those_beyond_the_model() -> None:
     lines = [line(n, label, "a") for n, label in enumerate(["ab", "ac", "cc", "ad", "cd"])]
 
-    report = measure(lines, StemLabels(), charset="abc", allowed="ab")
+    report = measure(lines, StemLabels(), charset="abc", allowed=Allowed("ab"))
 
     assert (report.outside_charset, report.outside_characters) == (4, ("c", "d"))
     assert report.notes[:2] == (
@@ -167,12 +168,14 @@ def test_labels_beyond_what_the_job_allowed_are_told_apart_from_those_beyond_the
         "if the file names are no labels, use --labels none; if they are, give a wider --charset",
     )
     table = CsvLabels("labels.csv", {"c_0.png": "c"})
-    (note, _) = measure([line(0, "c", "a")], table, charset="abc", allowed="ab").notes
+    (note, _) = measure([line(0, "c", "a")], table, charset="abc", allowed=Allowed("ab")).notes
     assert note == "1 of 1 labels uses characters that --charset leaves out; give a wider --charset"
 
 
 def test_what_is_allowed_is_compared_without_case_if_labels_are() -> None:
-    report = measure([line(0, "AB", "ab")], StemLabels(), ignore_case=True, charset="abc", allowed="aB")
+    report = measure(
+        [line(0, "AB", "ab")], StemLabels(), ignore_case=True, charset="abc", allowed=Allowed("aB")
+    )
 
     assert report.outside_charset == 0
 

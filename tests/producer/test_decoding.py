@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from model_zoo.language import DroppedWords
+from model_zoo.words import DroppedWords
 from producer.accuracy import measure
 from producer.decoding import DecodingFacts, DecodingTally, HeldConstraint, LexiconFacts
 from producer.labels import NoLabels

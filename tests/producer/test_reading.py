@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from model_zoo.language import DroppedWords
 from model_zoo.lexicon import Lexicon
+from model_zoo.words import DroppedWords
 from producer.errors import UsageError
 from producer.reading import Reading, check_decoder, check_feasible, resolve
 from producer.request import SubmitRequest, Transport, check

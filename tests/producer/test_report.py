@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from model_zoo.language import DroppedWords
+from model_zoo.words import DroppedWords
 from producer.accuracy import measure
 from producer.decoding import DecodingFacts, HeldConstraint, LexiconFacts
 from producer.figures import Confusion, Share

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from producer.accuracy import measure
+from producer.decoding import DecodingFacts, HeldConstraint
 from producer.labels import LabelSource, NoLabels, StemLabels
 from producer.report import (
     ModelFacts,
@@ -227,6 +228,25 @@ LITTLE = {
 @pytest.mark.parametrize("summary", LITTLE.values(), ids=LITTLE.keys())
 def test_a_report_of_little_is_a_page(summary: RunSummary) -> None:
     assert "Captcha accuracy report" in Page(html_text(summary, [])).text
+
+
+def test_what_the_decoder_proved_is_told_and_explained() -> None:
+    lines = [ResultLine(0, "a.png", "a", 0.5)]
+    held = (HeldConstraint("regex", "<a>|b"),)
+    proven = DecodingFacts(held, proven=9, massed=10, scant=1, mean_allowed_mass=0.5)
+
+    told, silent = (
+        Page(html_text(it, lines)).text
+        for it in (summary_of(lines, decoding=proven), summary_of(lines, decoding=DecodingFacts(unproven=1)))
+    )
+
+    assert "Note for 1 of 10 images the model gives the allowed texts together less than 0.1 %" in told
+    assert "Decoding exact, 1 best; regex <a>|b" in told
+    assert "Proven 9 of 9 answers are the most probable allowed text" in told
+    assert "Allowed mass the model gives the allowed texts 50.0 % on average" in told
+    assert told.count("Proven") == 2
+    assert "Proven" not in silent
+    assert "Allowed mass" not in silent
 
 
 def test_pictures_of_wrong_answers_are_embedded_up_to_a_limit(

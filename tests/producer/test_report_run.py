@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from model_zoo.language import DroppedWords
+from model_zoo.words import DroppedWords
 from producer.decoding import DecodingFacts, HeldConstraint, LexiconFacts
 from producer.errors import UsageError
 from producer.images import FoundImage

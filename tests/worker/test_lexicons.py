@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from model_zoo.constraints import Constraints
+from model_zoo.language import compile_language
 from model_zoo.lexicon import Lexicon
 from worker import tasks
 from worker.contract import (
@@ -68,6 +69,18 @@ def test_the_last_two_lexicons_are_kept() -> None:
         get(lexicons, number)
 
     assert shelf.asked == ["job-0", "job-1", "job-2", "job-1"], "1 had to go, 0 was used in between"
+
+
+def test_what_was_compiled_from_a_lexicon_goes_with_it() -> None:
+    lexicons = Lexicons(Shelf().fetch)
+    compile_language.cache_clear()
+    sizes = []
+    for number in range(4):
+        constraints = Constraints(lexicon=get(lexicons, number % 3))
+        compile_language(constraints, "acdortw012", 12)
+        sizes.append(compile_language.cache_info().currsize)
+
+    assert sizes == [1, 2, 1, 1]
 
 
 MISSING = [

@@ -1,0 +1,118 @@
+"""Labels that a job's constraints made impossible: known text by text, counted, and said in a note."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model_zoo.constraint_texts import ConstraintTexts
+from model_zoo.language import compile_language
+from model_zoo.lexicon import Lexicon
+from producer.accuracy import measure
+from producer.allowed import Allowed, AllowedTexts
+from producer.figures import AccuracyReport
+from producer.images import FoundImage
+from producer.labels import StemLabels, parse_labels_option
+from producer.manifest import LexiconFile, Request, append_line, write_manifest
+from producer.report import to_json
+from producer.results import Journal, ResultLine
+from producer.run_folder import RunFolder
+from producer.summary import summarise
+from worker.contract import JobOptions
+
+CHARSET, T = "ab12", 12
+TEXTS = ["", "a", "ab", "aab", "ab1", "ab12", "ba", "11", "aaaa", "xa"]
+
+
+def allowed(texts: ConstraintTexts, words: Lexicon | None = None) -> AllowedTexts:
+    return AllowedTexts(compile_language(texts.parse(words), CHARSET, T), CHARSET)
+
+
+CASES = [
+    (ConstraintTexts(length="2-3"), {"ab", "aab", "ab1", "ba", "11"}, "lengths"),
+    (ConstraintTexts(pattern="LD"), set(), "no letter before a digit"),
+    (ConstraintTexts(pattern="LL"), {"ab", "ba"}, "letters"),
+    (ConstraintTexts(regex="a*b?"), {"a", "ab", "aab", "aaaa"}, "an expression"),
+    (ConstraintTexts(charset="a", length="1-9"), {"a", "aaaa"}, "characters and lengths"),
+]
+
+
+@pytest.mark.parametrize(("texts", "expected", "reason"), CASES, ids=[reason for *_, reason in CASES])
+def test_a_text_is_allowed_or_not(texts: ConstraintTexts, expected: set[str], reason: str) -> None:
+    found = allowed(texts)
+
+    assert {text for text in TEXTS if text in found} - {""} == expected
+
+
+@settings(deadline=None)
+@given(text=st.text(alphabet="ab12x", max_size=6))
+def test_an_expression_allows_what_python_matches(text: str) -> None:
+    found = allowed(ConstraintTexts(regex="(a|b1)*[12]?"))
+
+    assert (text in found) == (re.fullmatch("(a|b1)*[12]?", text) is not None)
+
+
+def test_of_a_lexicon_the_words_alone_are_allowed() -> None:
+    found = allowed(ConstraintTexts(), Lexicon.from_words(["ab", "ba1", "xa"]))
+
+    assert [text for text in ("ab", "ba1", "ba", "xa") if text in found] == ["ab", "ba1"]
+
+
+def measured(*names: str, ignore_case: bool = False) -> AccuracyReport:
+    lines = [ResultLine(n, f"{name}.png", "a", 0.5) for n, name in enumerate(names)]
+    limits = Allowed("ab1", texts=allowed(ConstraintTexts(length="2")), texts_by="--length")
+    return measure(lines, StemLabels(), charset=CHARSET, allowed=limits, ignore_case=ignore_case)
+
+
+def test_labels_that_are_ruled_out_are_counted_once_and_noted() -> None:
+    report = measured("ab", "abb", "a", "x", "a2")
+
+    assert (report.ruled_out, report.outside_charset) == (2, 2)
+    assert (
+        "2 of 5 labels are ruled out by --length; if the file names are no labels, use --labels none; "
+        "if they are, allow them"
+    ) in report.notes
+
+
+def test_one_label_is_one() -> None:
+    assert measured("ab", "abb").notes[0].startswith("1 of 2 labels is ruled out by --length")
+
+
+def test_without_case_a_label_stands_for_many_texts() -> None:
+    assert measured("abb", ignore_case=True).ruled_out == 0
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    """A finished job with a lexicon of `ab`, over images `ab` and `ba`."""
+    folder = RunFolder(tmp_path)
+    words = Lexicon.from_words(["ab"])
+    folder.lexicon.write_text("ab\n")
+    options = JobOptions(lexicon=words.digest)
+    request = Request("the-job", str(tmp_path), None, options, lexicon=LexiconFile("/words.txt", 1))
+    list(write_manifest(folder.manifest, request, [FoundImage("ab.png", 1), FoundImage("ba.png", 1)]))
+    card = {"charset": CHARSET, "time_steps": T}
+    append_line(folder.manifest, "model", name="m", fingerprint="f" * 16, card=card)
+    with Journal(folder.results) as journal:
+        journal.append([ResultLine(0, "ab.png", "ab", 0.5), ResultLine(1, "ba.png", "ab", 0.5)])
+    return folder
+
+
+def test_a_report_holds_labels_against_the_jobs_words(run: RunFolder) -> None:
+    summary = summarise(run, parse_labels_option("stem"))
+
+    assert to_json(summary)["labels_ruled_out"] == 1
+    assert summary.notes[0].startswith("1 of 2 labels is ruled out by --lexicon; ")
+
+
+@pytest.mark.parametrize("copy", [None, "other\n"], ids=["gone", "changed"])
+def test_without_the_words_nobody_knows(copy: str | None, run: RunFolder) -> None:
+    run.lexicon.unlink()
+    if copy is not None:
+        run.lexicon.write_text(copy)
+
+    assert summarise(run, parse_labels_option("stem")).accuracy.ruled_out == 0
