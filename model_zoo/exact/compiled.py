@@ -109,41 +109,46 @@ def _sums(w, sums):
 
 
 @_compiled(_EXACT)
-def _prepare(scores, item, columns, flat, all_columns, w, sums, inverse):
-    """The frames of one item over the columns, w[t, c] * inverse[t] being their probabilities.
+def _prepare(scores, item, columns, flat, all_columns, p, sums):
+    """The frames of one item as probabilities over the columns, into the upper left of p.
 
     Returns:
-        The logarithm of the columns' share in what the model says; NaN where the scores are no ordinary numbers.
+        The logarithm of the columns' share in what the model says; NaN where the scores are no numbers.
     """
-    T, K = w.shape
+    T, C = all_columns.shape
+    K = columns.size
     _exponentials(scores, item, flat)  # fills all_columns, which is the same memory
     _sums(all_columns, sums)
     share = 0.0
     good = True
-    if all_columns.shape[1] > K:
+    if K == C:
         for t in range(T):
+            good = good and sums[t] > 1e-290 and sums[t] < 1e290
+            inverse = 1.0 / sums[t]
             for k in range(K):
-                w[t, k] = all_columns[t, columns[k]]
-            good = good and sums[t] < 1e290
-            share -= math.log(sums[t])
-        _sums(w, sums)
+                p[t, k] = all_columns[t, k] * inverse
+    else:
         for t in range(T):
-            share += math.log(sums[t])
-    for t in range(T):
-        good = good and 1e-290 < sums[t] < 1e290
-        inverse[t] = 1.0 / sums[t]
+            chosen = 0.0
+            for k in range(K):
+                p[t, k] = all_columns[t, columns[k]]
+                chosen += p[t, k]
+            good = good and chosen > 1e-290 and sums[t] < 1e290
+            share += math.log(chosen / sums[t])
+            inverse = 1.0 / chosen
+            for k in range(K):
+                p[t, k] *= inverse
     return min(share, 0.0) if good else math.nan
 
 
 @_compiled(_EXACT)
-def _forward(w, inverse, label, blank, parent, node, column, parent_column, start):
+def _forward(p, T, label, blank, parent, node, column, parent_column, start):
     """Forward probabilities of a prefix from those of its parent; its own probability as a whole string.
 
     label[node, t], blank[node, t]: of the paths of t frames that spell the prefix and end in its last
     character, in the blank (Graves et al. 2006, section 4.1). They are zero before frame `start`, the
     parent's length.
     """
-    T = w.shape[0]
     in_label = 0.0
     in_blank = 0.0
     for t in range(start + 1):
@@ -154,49 +159,44 @@ def _forward(w, inverse, label, blank, parent, node, column, parent_column, star
         entering = blank[parent, t]
         if not repeats:  # the same character again is a new one only behind a blank
             entering += label[parent, t]
-        p_label = w[t, column] * inverse[t]
-        p_blank = w[t, 0] * inverse[t]
+        p_label, p_blank = p[t, column], p[t, 0]
         in_blank = p_blank * in_blank + p_blank * in_label
         in_label = p_label * in_label + p_label * entering
         label[node, t + 1] = in_label
         blank[node, t + 1] = in_blank
+    for t in range(T + 1, label.shape[1]):
+        label[node, t] = 0.0
+        blank[node, t] = 0.0
     return in_label + in_blank
 
 
 @_compiled(_SUMS)
-def _child_masses(entry, state, scale, label, blank, node, column, start, rows):
+def _child_masses(entry, state, label, blank, node, column, start, rows):
     """The allowed mass behind each child of a prefix, into its row; column 0 is the blank and means nothing.
 
-    entry[q, t, c]: probability that frame t is c, times the allowed mass after it, up to scale[t].
+    entry[q, t, c]: probability that frame t is c, times the allowed mass after it. Its frames are a multiple of
+    four, the last ones zero.
     """
-    T = entry.shape[1]
-    K = entry.shape[2]
+    T, K = entry.shape[1], entry.shape[2]
     for c in range(K):
         rows[node, c] = 0.0
-    t = start
-    while t + 3 < T:
-        a = (blank[node, t] + label[node, t]) * scale[t]
-        b = (blank[node, t + 1] + label[node, t + 1]) * scale[t + 1]
-        d = (blank[node, t + 2] + label[node, t + 2]) * scale[t + 2]
-        e = (blank[node, t + 3] + label[node, t + 3]) * scale[t + 3]
+    for t in range(start & ~3, T, 4):
+        first = blank[node, t] + label[node, t]
+        second = blank[node, t + 1] + label[node, t + 1]
+        third = blank[node, t + 2] + label[node, t + 2]
+        fourth = blank[node, t + 3] + label[node, t + 3]
         for c in range(K):
             rows[node, c] += (
-                a * entry[state, t, c]
-                + b * entry[state, t + 1, c]
-                + d * entry[state, t + 2, c]
-                + e * entry[state, t + 3, c]
+                first * entry[state, t, c]
+                + second * entry[state, t + 1, c]
+                + third * entry[state, t + 2, c]
+                + fourth * entry[state, t + 3, c]
             )
-        t += 4
-    while t < T:
-        a = (blank[node, t] + label[node, t]) * scale[t]
-        for c in range(K):
-            rows[node, c] += a * entry[state, t, c]
-        t += 1
     rows[node, 0] = -1.0
     if column > 0:  # summed on its own: subtracting would lose every digit where this class is nearly certain
         again = 0.0
         for t in range(start, T):
-            again += blank[node, t] * scale[t] * entry[state, t, column]
+            again += blank[node, t] * entry[state, t, column]
         rows[node, column] = again
 
 
@@ -213,7 +213,7 @@ def _best_column(rows, node):
 
 
 @_compiled(_NUMBERS)
-def _completions(w, inverse, automaton, entry, totals, opened, closed, normal):
+def _completions(p, T, automaton, entry, totals, opened, closed, normal):
     """The allowed mass behind every state and frame, backwards; returns that of all allowed strings.
 
     opened[q]: the mass of completing an allowed string from a state, where the frame before was the blank (or
@@ -223,14 +223,14 @@ def _completions(w, inverse, automaton, entry, totals, opened, closed, normal):
     """
     following, source, accepting, depth, rest, entered, irregular = automaton
     S = accepting.size
-    T, K = w.shape
+    K = p.shape[1]
     for q in range(S):
         opened[q] = accepting[q]
         for c in range(K):
             closed[q, c] = accepting[q]
     for t in range(T - 1, -1, -1):
         for c in range(K):
-            normal[c] = w[t, c] * inverse[t]
+            normal[c] = p[t, c]
         p_blank = normal[0]
         normal[0] = 0.0
         for q in range(S):
@@ -247,7 +247,7 @@ def _completions(w, inverse, automaton, entry, totals, opened, closed, normal):
         for i in range(irregular.size):
             q = irregular[i]
             total = 0.0
-            for c in range(K):
+            for c in range(following.shape[1]):
                 goal = following[q, c]
                 value = entry[goal, t, c] if goal >= 0 else 0.0
                 entry[S + i, t, c] = value
@@ -272,15 +272,16 @@ def _completions(w, inverse, automaton, entry, totals, opened, closed, normal):
                 closed[q, c] = (whole - entry[out, t, c]) + entry[q, t, c]
             if total > 1000.0 * base:
                 # One class may have nearly all of the total: then its others are summed, not subtracted.
-                top = 0
+                largest = 0.0
                 for c in range(K):
-                    if entry[out, t, c] > entry[out, t, top]:
-                        top = c
-                if entry[out, t, top] > 1000.0 * closed[q, top]:
+                    largest = max(largest, entry[out, t, c])
+                if largest > 0.999 * total:
+                    top = 0
+                    while entry[out, t, top] != largest:
+                        top += 1
                     others = 0.0
                     for c in range(K):
-                        if c != top:
-                            others += entry[out, t, c]
+                        others += entry[out, t, c] if c != top else 0.0
                     closed[q, top] = base + others + entry[q, t, top]
     return opened[0]
 
@@ -302,16 +303,12 @@ def _push(heap_mass, heap_node, heap_column, size, mass, node, column):
 
 
 @_compiled(_EXACT)
-def _pop(heap_mass, heap_node, heap_column, size):
-    """Remove the first of `size` entries."""
-    last = size - 1
-    mass, node, column = heap_mass[last], heap_node[last], heap_column[last]
+def _sink(heap_mass, heap_node, heap_column, size, mass, node, column):
+    """Put an entry in the place of the first of `size`."""
     i = 0
-    while True:
-        below = 2 * i + 1
-        if below >= last:
-            break
-        if below + 1 < last and heap_mass[below + 1] > heap_mass[below]:
+    below = 1
+    while below < size:
+        if below + 1 < size and heap_mass[below + 1] > heap_mass[below]:
             below += 1
         if heap_mass[below] <= mass:
             break
@@ -319,6 +316,7 @@ def _pop(heap_mass, heap_node, heap_column, size):
         heap_node[i] = heap_node[below]
         heap_column[i] = heap_column[below]
         i = below
+        below = 2 * i + 1
     heap_mass[i] = mass
     heap_node[i] = node
     heap_column[i] = column
@@ -400,18 +398,17 @@ def search(
     has_words = child_column.size > 0
     stored, cap, narrowing, tolerance = limits
     S = following.shape[0]
-    whole = K == C
-    w_all = np.empty((T, C))
-    w = w_all if whole else np.empty((T, K))
-    flat_scores, flat_w = scores.reshape(N, T * C), w_all.reshape(T * C)
-    sums, inverse = np.empty(T), np.empty(T)
+    # Rounded up with zeros, so that the loops that matter run in whole vectors.
+    T4, K8 = (T + 3) & ~3, (K + 7) & ~7
+    p_all = np.empty((T, C))
+    p = np.zeros((T4, K8))
+    flat_scores, flat_p, sums = scores.reshape(N, T * C), p_all.reshape(T * C), np.empty(T)
     # Where all is allowed, what follows an entry is certain, and the frames themselves do.
-    entry = w.reshape(1, T, K) if is_free else np.empty((S + irregular.size, T, K))
-    scale = inverse if is_free else np.ones(T)
+    entry = p.reshape(1, T4, K8) if is_free else np.zeros((S + irregular.size, T4, K8))
     totals, opened = np.empty(S + irregular.size), np.empty(S)
-    closed, normal = np.empty((S, K)), np.empty(K)
-    label, blank = np.empty((stored, T + 1)), np.empty((stored, T + 1))
-    rows = np.empty((stored, K))
+    closed, normal = np.empty((S, K8)), np.empty(K8)
+    label, blank = np.empty((stored, T4 + 1)), np.empty((stored, T4 + 1))
+    rows = np.empty((stored, K8))
     parents, node_columns, node_lengths = (
         np.empty(stored, np.int32),
         np.empty(stored, np.int32),
@@ -431,22 +428,23 @@ def search(
 
     for i in range(N):
         outcomes[i] = LEFT
-        share = _prepare(flat_scores, i, columns, flat_w, w_all, w, sums, inverse)
+        share = _prepare(flat_scores, i, columns, flat_p, p_all, p, sums)
         if not share <= 0.0:
             continue
         mass = 1.0
         if not is_free:
-            mass = _completions(w, inverse, automaton, entry, totals, opened, closed, normal)
+            mass = _completions(p, T, automaton, entry, totals, opened, closed, normal)
             if mass < _LEAST:
                 continue
 
         masses[i, 0], masses[i, 1], shares[i] = mass, mass, share
         # The empty prefix.
         label[0, :] = 0.0
+        blank[0, :] = 0.0
         blank[0, 0] = 1.0
         chance = 1.0
         for t in range(T):
-            chance *= w[t, 0] * inverse[t]
+            chance *= p[t, 0]
             blank[0, t + 1] = chance
         parents[0], node_columns[0], node_lengths[0], states[0], words[0] = -1, 0, 0, 0, 0
         node, n, heap, found, cut = 0, 1, 0, 0, 0.0
@@ -485,9 +483,7 @@ def search(
                         # adds.
                         cut = best_chance[n_best - 1] * (1 - 2e-9)
             if length < T and source[state] >= 0 and (has_words or behind + _ROUNDING * mass >= cut):
-                _child_masses(
-                    entry, source[state], scale, label, blank, node, node_columns[node], length, rows
-                )
+                _child_masses(entry, source[state], label, blank, node, node_columns[node], length, rows)
                 if has_words:
                     children[:] = -1
                     for child in range(first_child[words[node]], first_child[words[node] + 1]):
@@ -525,15 +521,23 @@ def search(
                     bounds[i] = heap_mass[0]
                 break
             mass, parent, column = heap_mass[0], heap_node[0], heap_column[0]
-            _pop(heap_mass, heap_node, heap_column, heap)
-            heap -= 1
             rows[parent, column] = -1.0
             open_mass -= mass
             sibling = _best_column(rows, parent)
             best = rows[parent, sibling]
             if best > 0.0 and (has_words or best >= cut):
-                _push(heap_mass, heap_node, heap_column, heap, best, parent, sibling)
-                heap += 1
+                _sink(heap_mass, heap_node, heap_column, heap, best, parent, sibling)
+            else:
+                heap -= 1
+                _sink(
+                    heap_mass,
+                    heap_node,
+                    heap_column,
+                    heap,
+                    heap_mass[heap],
+                    heap_node[heap],
+                    heap_column[heap],
+                )
             node = n
             n += 1
             parents[node], node_columns[node], node_lengths[node] = parent, column, node_lengths[parent] + 1
@@ -544,7 +548,7 @@ def search(
                     at += 1
                 words[node] = at + 1
             chance = _forward(
-                w, inverse, label, blank, parent, node, column, node_columns[parent], node_lengths[parent]
+                p, T, label, blank, parent, node, column, node_columns[parent], node_lengths[parent]
             )
 
         expanded[i] = n
@@ -569,20 +573,19 @@ def best_paths(scores, columns, readings, lengths, chances, shares, outcomes) ->
     """
     N, T, C = scores.shape
     K = columns.size
-    w_all = np.empty((T, C))
-    w = w_all if K == C else np.empty((T, K))
-    flat_scores, flat_w = scores.reshape(N, T * C), w_all.reshape(T * C)
-    sums, inverse = np.empty(T), np.empty(T)
+    p_all = np.empty((T, C))
+    p = np.empty((T, K))
+    flat_scores, flat_p, sums = scores.reshape(N, T * C), p_all.reshape(T * C), np.empty(T)
     in_label, in_blank = np.empty(T + 1), np.empty(T + 1)
     for i in range(N):
         outcomes[i] = LEFT
-        shares[i] = _prepare(flat_scores, i, columns, flat_w, w_all, w, sums, inverse)
+        shares[i] = _prepare(flat_scores, i, columns, flat_p, p_all, p, sums)
         if not shares[i] <= 0.0:
             continue
         length = 0
         before = 0
         for t in range(T):
-            best = _best_column(w, t)
+            best = _best_column(p, t)
             if best != before and best > 0:
                 readings[i, 0, length] = best
                 length += 1
@@ -592,14 +595,14 @@ def best_paths(scores, columns, readings, lengths, chances, shares, outcomes) ->
         in_blank[: length + 1] = 0.0
         in_blank[0] = 1.0
         for t in range(T):
-            p_blank = w[t, 0] * inverse[t]
+            p_blank = p[t, 0]
             for j in range(min(length, t + 1), 0, -1):
                 column = readings[i, 0, j - 1]
                 entering = in_blank[j - 1]
                 if j == 1 or column != readings[i, 0, j - 2]:
                     entering += in_label[j - 1]
                 in_blank[j] = p_blank * (in_blank[j] + in_label[j])
-                in_label[j] = w[t, column] * inverse[t] * (in_label[j] + entering)
+                in_label[j] = p[t, column] * (in_label[j] + entering)
             in_blank[0] *= p_blank
         lengths[i, 0] = length
         chances[i, 0] = in_label[length] + in_blank[length]
