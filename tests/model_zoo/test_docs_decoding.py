@@ -25,7 +25,7 @@ from model_zoo.cli import main as zoo_main
 from model_zoo.constraints import Constraints
 from model_zoo.decode import decode
 from model_zoo.errors import ConstraintError
-from model_zoo.exact import host
+from model_zoo.exact import certificate, host
 from model_zoo.exact.levels import completions
 from model_zoo.exact.tables import tabulate
 from model_zoo.language import compile_language
@@ -248,7 +248,8 @@ def test_small_numbers_are_the_codes() -> None:
     assert f"agree within {TIE:.0e}".replace("e-09", "e-9") in flat
     assert host._NARROW_TO == 1e-3  # "narrow it to 0.1 %"
     assert "to narrow it to 0.1 %" in flat
-    assert host._STORED_BYTES == 256 * 2**20
+    assert certificate._LEAST == 1e-250  # the same stands in the compiled engine
+    assert "is below 1e-250" in flat
     assert 1000.0**-110 == 0.0  # "float64 holds nothing so small"
 
 
