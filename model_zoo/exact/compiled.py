@@ -174,8 +174,8 @@ def _forward(p, T, label, blank, parent, node, column, parent_column, start):
 def _child_masses(entry, state, label, blank, node, column, start, rows):
     """The allowed mass behind each child of a prefix, into its row; column 0 is the blank and means nothing.
 
-    entry[q, t, c]: probability that frame t is c, times the allowed mass after it. Its frames are a multiple of
-    four, the last ones zero.
+    entry[q, t, c]: probability that frame t is c, times the allowed mass after it. The number of frames is a
+    multiple of four, the last ones zero.
     """
     T, K = entry.shape[1], entry.shape[2]
     for c in range(K):

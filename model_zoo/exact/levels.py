@@ -10,12 +10,14 @@ blank.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from model_zoo.ctc import NOTHING, sum_of_others
+from model_zoo.ctc import NOTHING
+from model_zoo.exact.completions import completions
 from model_zoo.exact.tables import Tables
 
 TIE = 2e-9  # twice the tie of the decoder: strings that tie are never pruned
@@ -83,40 +85,34 @@ def search(log_probs: Tensor, tables: Tables, n_best: int, width: int, sure_widt
         sure_width: the same for an item with a string of 1e-3 or more: no length has 1000 such prefixes.
     """
     entry, mass = completions(log_probs, tables)
+    # A narrow look first: it proves most items, and of the others it lets the second leave out nearly all.
     walk = _Walk(log_probs, entry, mass, tables, n_best)
-    # A narrow look first: what it finds lets the second leave out nearly everything.
-    few = torch.full_like(mass, min(width, max(4, n_best)), dtype=torch.long)
+    few = torch.full_like(mass, min(width, n_best), dtype=torch.long)
     narrow = walk.descend(torch.full_like(mass, NOTHING), few)
-    is_sure = narrow.chances[:, 0] >= math.log(1e-3)
-    return walk.descend(walk.cut_of(narrow.chances), torch.where(is_sure, sure_width, width))
+    cut = walk.cut_of(narrow.chances)
+    rest = (narrow.bound >= cut).nonzero()[:, 0]
+    if tables.has_words:  # the second look also narrows the mass of the words
+        rest = torch.arange(len(mass), device=mass.device)
+    if not len(rest):
+        return narrow
+    is_sure = narrow.chances[rest, 0] >= math.log(1e-3)
+    walk = _Walk(log_probs[rest], entry[rest], mass[rest], tables, n_best)
+    wide = walk.descend(cut[rest], torch.where(is_sure, sure_width, width))
+    return _replaced(narrow, rest, wide)
 
 
-def completions(log_probs: Tensor, tables: Tables) -> tuple[Tensor, Tensor]:
-    """The allowed mass behind every state and frame.
-
-    Returns:
-        entry[n, q, t, c]: log-probability that frame t is c, times the mass of completing an allowed string
-        from there, (N, S, T, K); and the mass of all allowed strings (of a lexicon's hull), (N,).
-    """
-    N, T, K = log_probs.shape
-    if tables.is_free:
-        return log_probs[:, None], log_probs.new_zeros(N)
-    following = torch.from_numpy(tables.following).to(log_probs.device).long()  # (S, K)
-    S = len(following)
-    ends = torch.from_numpy(tables.accepting).to(log_probs.device).log()  # (S,)
-    opened = ends.expand(N, S)
-    closed = ends[:, None].expand(S, K).expand(N, S, K)
-    column = torch.arange(K, device=log_probs.device)
-    entry = log_probs.new_empty((N, S, T, K))
-    for t in range(T - 1, -1, -1):
-        frame = log_probs[:, t, None]  # (N, 1, K)
-        entering = frame + closed[:, following.clamp(min=0), column]
-        entering = entering.masked_fill(following < 0, NOTHING)
-        entry[:, :, t] = entering
-        stays_blank = frame[..., :1] + opened[..., None]  # (N, S, 1)
-        closed = torch.logaddexp(torch.logaddexp(stays_blank, sum_of_others(entering)), frame + closed)
-        opened = torch.logaddexp(stays_blank[..., 0], entering.logsumexp(-1))
-    return entry, opened[:, 0]
+def _replaced(narrow: Levels, rest: Tensor, wide: Levels) -> Levels:
+    """The first look, but for some items the second."""
+    merged = {}
+    for field in fields(Levels):
+        old, new = getattr(narrow, field.name), getattr(wide, field.name)
+        if field.name == "columns":
+            missing = new.shape[2] - old.shape[2]
+            old, new = pad(old, (0, max(0, missing))), pad(new, (0, max(0, -missing)))
+        if field.name == "expanded":
+            new = old[rest] + new
+        merged[field.name] = old.index_copy(0, rest, new)
+    return Levels(**merged)
 
 
 class _Walk:
