@@ -26,7 +26,7 @@ from model_zoo.constraints import Constraints
 from model_zoo.decode import decode
 from model_zoo.errors import ConstraintError
 from model_zoo.exact import certificate, host
-from model_zoo.exact.levels import completions
+from model_zoo.exact.completions import completions
 from model_zoo.exact.tables import tabulate
 from model_zoo.language import compile_language
 from model_zoo.pattern import KINDS
