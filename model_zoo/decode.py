@@ -110,13 +110,12 @@ class Decoded:
     def __getitem__(self, item: int) -> Item:
         chances = np.exp(self.log_probs[item]).tolist()
         low, high = self.log_mass[item].tolist()
-        best = float(self.log_probs[item, 0])
         return Item(
             candidates=tuple(map(Candidate, self.n_best_texts[item], chances)),
             proven=bool(self.proven[item]),
             gap=float(self.gap[item]),
             allowed_mass=math.exp(low),
-            probability_high=math.exp(min(0.0, best + high - low)),
+            probability_high=min(1.0, chances[0] * math.exp(high - low)),
         )
 
     def __iter__(self) -> Iterator[Item]:
