@@ -37,14 +37,14 @@ def test_the_commands_are_those_that_the_readme_promises() -> None:
 
 def test_list_names_the_model_its_fingerprint_and_its_figure() -> None:
     card = find_card("crnn-small").card
-    (test,) = [it for it in card.accuracy if it.part == "test" and it.decoder == "greedy"]
+    (test,) = [it for it in card.accuracy if it.part == "test" and it.decoder == card.decoder]
 
     result = run("list")
 
     assert result.exit_code == 0
     assert result.output.splitlines()[0] == (
         f"crnn-small@{card.fingerprint}  {card.description} "
-        f"Exact match {test.value:.1%} on {test.n} test images (greedy)."
+        f"Exact match {test.value:.1%} on {test.n} test images ({card.decoder})."
     )
 
 
