@@ -29,6 +29,8 @@ _NUMBERS = _SUMS | {"nnan"}  # lets a maximum be found in vectors
 _EXACT = {"contract"}  # in the exponential: a - n * b - n * c must not become a - n * (b + c)
 
 _LEAST = 1e-250  # below this the sums may have lost parts to underflow
+# Scores below -708 are taken for zero: of a frame with this much, 1e-257, so no string of 1e-250 is lost.
+_FAINT = 1e-50
 _ROUNDING = 1e-12  # of a mass, relative: generous
 
 
@@ -123,7 +125,7 @@ def _prepare(scores, item, columns, flat, all_columns, p, sums):
     good = True
     if K == C:
         for t in range(T):
-            good = good and sums[t] > 1e-290 and sums[t] < 1e290
+            good = good and sums[t] > _FAINT and sums[t] < 1e290
             inverse = 1.0 / sums[t]
             for k in range(K):
                 p[t, k] = all_columns[t, k] * inverse
@@ -133,7 +135,7 @@ def _prepare(scores, item, columns, flat, all_columns, p, sums):
             for k in range(K):
                 p[t, k] = all_columns[t, columns[k]]
                 chosen += p[t, k]
-            good = good and chosen > 1e-290 and sums[t] < 1e290
+            good = good and chosen > _FAINT and sums[t] < 1e290
             share += math.log(chosen / sums[t])
             inverse = 1.0 / chosen
             for k in range(K):
@@ -514,8 +516,8 @@ def search(
                     if open_mass <= tolerance * total:
                         break
                 extra += 1
-            # With a probability of 1e-3 or more the search ends: no depth has more than 1000 such prefixes.
-            if n == stored or (n >= cap and (found == 0 or best_chance[0] < 1e-3)):
+            # Nothing is cut short while a string of 1e-3 or more may come: no length has 1000 such prefixes.
+            if n == stored or (n >= cap and heap_mass[0] < 1e-3):
                 if heap_mass[0] >= cut:
                     outcomes[i] = CAPPED
                     bounds[i] = heap_mass[0]
@@ -552,7 +554,7 @@ def search(
             )
 
         expanded[i] = n
-        if found == 0 or best_chance[0] < _LEAST:
+        if outcomes[i] == PROVEN and (found == 0 or best_chance[0] < _LEAST):
             outcomes[i] = LEFT
             continue
         if has_words:
