@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from model_zoo.charset import Charset
 from model_zoo.constraints import Constraints
@@ -84,6 +85,24 @@ def in_order(strings: Strings) -> list[tuple[int, ...]]:
         order += sorted(ties)
         left = left[len(ties) :]
     return order
+
+
+def alignment_beam_search(log_probs: Tensor, charset: Charset) -> str:
+    """The post's decoder: beam 10, emission threshold 0.01.
+
+    Args:
+        log_probs: (T, C).
+    """
+    alignments: list[tuple[float, tuple[int, ...]]] = [(0.0, ())]
+    for frame in log_probs.double().tolist():
+        likely = [(score, class_id) for class_id, score in enumerate(frame) if score >= np.log(0.01)]
+        longer = [(total + score, (*path, c)) for total, path in alignments for score, c in likely]
+        alignments = sorted(longer, key=lambda alignment: -alignment[0])[:10]
+    totals: dict[str, float] = {}
+    for total, path in alignments:
+        text = charset.decode(charset.collapse(path))
+        totals[text] = totals.get(text, 0.0) + float(np.exp(total))
+    return max(totals, key=totals.__getitem__)
 
 
 def frames(kind: str, T: int, C: int, rng: np.random.Generator) -> NDArray[np.float64]:
