@@ -97,7 +97,7 @@ class Report:
             versions = self.measured.versions.get(side.name, {})
             state = self.measured.failures.get(side.name) or ", ".join(map(" ".join, versions.items()))
             rows.append([side.name, side.settings, str(side.items), _SPLITS[side.split], state])
-        return _table(["side", "settings", "N a call", "two threads", "versions"], rows)
+        return table(["side", "settings", "N a call", "two threads", "versions"], rows)
 
     def _rate_table(self, threads: int) -> str:
         rates = self.measured.rates[threads]
@@ -106,7 +106,7 @@ class Report:
             for side in self.sides
             if side.name not in self.measured.failures
         ]
-        return _table(["side", *rates], rows, right=len(rates))
+        return table(["side", *rates], rows, right=len(rates))
 
     def _ratio_table(self, threads: int) -> str:
         rates = self.measured.rates[threads]
@@ -122,7 +122,7 @@ class Report:
                     ratio.verdict,
                 ]
             )
-        return _table(["ratio", *rates, "worst", "floor / goal", "verdict"], rows, right=len(rates) + 2)
+        return table(["ratio", *rates, "worst", "floor / goal", "verdict"], rows, right=len(rates) + 2)
 
     def _certificates(self) -> str:
         rows = [
@@ -132,13 +132,13 @@ class Report:
                 *(str(checks.unproven_likely) for checks in self.checks.values()),
             ],
         ]
-        return _table(["", *self.checks], rows, right=len(self.checks))
+        return table(["", *self.checks], rows, right=len(self.checks))
 
     def _check_table(self, what: str, shown: Any) -> str:
         columns: dict[str, Mapping[str, Any]] = {name: getattr(c, what) for name, c in self.checks.items()}
         names = dict.fromkeys(name for column in columns.values() for name in column)
         rows = [[name, *(shown(c[name]) if name in c else "-" for c in columns.values())] for name in names]
-        return _table(["side", *columns], rows, right=len(columns))
+        return table(["side", *columns], rows, right=len(columns))
 
 
 _SPLITS = {"own": "its own", "processes": "two processes, half each"}
@@ -152,7 +152,7 @@ def _factor(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}" if value < 100 else f"{value:,.0f}"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], right: int = 0) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: int = 0) -> str:
     """Markdown, in columns that also line up as plain text; `right` of them after the first are numbers."""
     table = [list(head), *map(list, rows)]
     widths = [max(len(row[i]) for row in table) for i in range(len(head))]
