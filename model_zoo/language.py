@@ -18,6 +18,10 @@ __all__ = ["NO_STATE", "DroppedWords", "Language", "compile_language"]
 NO_STATE = -1
 
 
+# States x classes x time steps: the decoder holds a number of 8 bytes for each, of one item at a time.
+_MAX_SIZE = 2**26
+
+
 @dataclass(frozen=True, eq=False)
 class Language:
     """The allowed strings over a model's classes, as a minimal deterministic automaton; state 0 is the start.
@@ -108,7 +112,14 @@ def compile_language(constraints: Constraints, charset: str, time_steps: int) ->
             constraints.lexicon.words, charset, time_steps, None if is_alone else form.accepts
         )
         return _hull(words, dropped, charset)
-    return _expand(form, charset, needed)
+    language = _expand(form, charset, needed)
+    size = len(language.next) * (len(language.classes) + 1) * time_steps
+    if size > _MAX_SIZE:
+        raise ConstraintError(
+            f"the constraints take an automaton of {len(language.next)} states over {len(language.classes)} "
+            f"characters, too large for a model of {time_steps} time steps; allow fewer characters or forms"
+        )
+    return language
 
 
 def _allowed_characters(constraints: Constraints, charset: str, time_steps: int) -> str:

@@ -44,8 +44,6 @@ ALLOWED = {
         "model_zoo.formats",
         "model_zoo.language",
         "model_zoo.lexicon",
-        "model_zoo.language",
-        "model_zoo.lexicon",
         "model_zoo.statistics",
         "model_zoo.stem",
         "model_zoo.visible",

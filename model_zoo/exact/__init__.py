@@ -20,12 +20,11 @@ from model_zoo.exact.ranking import rank
 from model_zoo.exact.tables import CAPPED, LEFT, PROVEN, Ints, Tables
 from model_zoo.frames import normalise
 
-# Prefixes of one length that the torch engine keeps for an item; the more where a string has 1e-3 or more.
-LEVEL_WIDTH, SURE_WIDTH = 64, 1024
-# Where the compiled search was cut short: prefixes of one length in the beam that then looks further.
-BEAM_WIDTH = 16
+# Prefixes that the torch engine follows.
+WIDTHS = levels.Widths()
 
-_ITEMS_A_PART = 1024  # of the torch engine
+# Numbers that the torch engine holds of a part of the batch, 8 bytes each; larger batches are taken in parts.
+_MAX_NUMBERS = 2**25
 
 
 def search(log_probs: Tensor, tables: Tables, n_best: int, engine: str = "auto") -> Found:
@@ -49,10 +48,11 @@ def search(log_probs: Tensor, tables: Tables, n_best: int, engine: str = "auto")
         outcomes = _search_certified(log_probs, tables, found)
     else:
         outcomes = np.full(N, LEFT, np.int32)
-    for part in _parts(np.flatnonzero(outcomes == LEFT)):
-        put(found, part, _search_levels(log_probs, tables, n_best, part, LEVEL_WIDTH, SURE_WIDTH))
-    for part in _parts(np.flatnonzero(outcomes == CAPPED)):
-        beam = _search_levels(log_probs, tables, n_best, part, BEAM_WIDTH, BEAM_WIDTH)
+    for part in _parts(np.flatnonzero(outcomes == LEFT), tables, T):
+        put(found, part, _search_levels(log_probs, tables, n_best, part))
+    for part in _parts(np.flatnonzero(outcomes == CAPPED), tables, T):
+        # A search that was cut short may have missed what a beam finds, which keeps a few of every length.
+        beam = _search_levels(log_probs, tables, n_best, part)
         put(found, part, better(found.of(part), beam))
     return found
 
@@ -62,9 +62,8 @@ def _search_certified(log_probs: Tensor, tables: Tables, found: Found) -> Ints:
     N = len(log_probs)
     outcomes = np.full(N, LEFT, np.int32)
     columns = torch.from_numpy(tables.columns).to(log_probs.device).long()
-    for start in range(0, N, _ITEMS_A_PART):
-        part = slice(start, start + _ITEMS_A_PART)
-        normal, share = normalise(log_probs[part], columns, np.arange(start, N))
+    for part in _parts(np.arange(N), tables, log_probs.shape[1]):
+        normal, share = normalise(log_probs[int(part[0]) : int(part[-1]) + 1], columns, part)
         it = certify(normal.exp())
         found.columns[part, 0, : it.columns.shape[1]] = it.columns.cpu().numpy()
         found.lengths[part, 0] = it.lengths.cpu().numpy()
@@ -76,13 +75,11 @@ def _search_certified(log_probs: Tensor, tables: Tables, found: Found) -> Ints:
     return outcomes
 
 
-def _search_levels(
-    log_probs: Tensor, tables: Tables, n_best: int, items: NDArray[np.intp], width: int, sure_width: int
-) -> Found:
+def _search_levels(log_probs: Tensor, tables: Tables, n_best: int, items: NDArray[np.intp]) -> Found:
     """What the level search finds of some items."""
     columns = torch.from_numpy(tables.columns).to(log_probs.device).long()
     normal, share = normalise(log_probs[torch.from_numpy(items).to(log_probs.device)], columns, items)
-    it = levels.search(normal, tables, n_best, width, sure_width)
+    it = levels.search(normal, tables, n_best, WIDTHS)
     mass = torch.stack([it.mass, it.mass], 1)
     if tables.has_words:
         mass = torch.stack([it.seen, torch.logaddexp(it.seen, it.unseen)], 1)
@@ -104,5 +101,8 @@ def _search_levels(
     )
 
 
-def _parts(items: NDArray[np.intp]) -> list[NDArray[np.intp]]:
-    return [items[start : start + _ITEMS_A_PART] for start in range(0, len(items), _ITEMS_A_PART)]
+def _parts(items: NDArray[np.intp], tables: Tables, T: int) -> list[NDArray[np.intp]]:
+    """The items, cut so that what is computed for each state, frame and class fits in memory."""
+    of_one = T * tables.following.size
+    size = max(1, min(1024, _MAX_NUMBERS // of_one))
+    return [items[start : start + size] for start in range(0, len(items), size)]

@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit, types
 from numba.extending import intrinsic
 
-from model_zoo.exact.tables import CAPPED, LEFT, NOWHERE, PROVEN
+from model_zoo.exact.tables import CAPPED, HOPELESS, LEFT, NOWHERE, PROVEN
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,6 +27,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 _SUMS = {"contract", "reassoc", "nsz", "arcp"}
 _NUMBERS = _SUMS | {"nnan"}  # lets a maximum be found in vectors
 _EXACT = {"contract"}  # in the exponential: a - n * b - n * c must not become a - n * (b + c)
+
+# After so many prefixes a search that is far from its end goes no further.
+_PATIENCE, _TIMES = 256, math.exp(-HOPELESS)
 
 _LEAST = 1e-250  # below this the sums may have lost parts to underflow
 # Scores below -708 are taken for zero: of a frame with this much, 1e-257, so no string of 1e-250 is lost.
@@ -345,6 +348,11 @@ def _comes_first(a, b, parents, columns, lengths, spelt):
     return n < m
 
 
+@_compiled(_EXACT)
+def _is_hopeless(n, mass, best):
+    return n >= _PATIENCE and 0.0 < best < mass * _TIMES
+
+
 @_compiled(_SUMS)
 def _untaken(rows, n):
     """The mass behind all children of n prefixes that were not looked at."""
@@ -450,6 +458,7 @@ def search(
             blank[0, t + 1] = chance
         parents[0], node_columns[0], node_lengths[0], states[0], words[0] = -1, 0, 0, 0, 0
         node, n, heap, found, cut = 0, 1, 0, 0, 0.0
+        best_chance[0] = 0.0
         total = 0.0  # of the allowed strings met
         open_mass = 0.0  # behind children not yet taken
         extra = 0
@@ -517,7 +526,9 @@ def search(
                         break
                 extra += 1
             # Nothing is cut short while a string of 1e-3 or more may come: no length has 1000 such prefixes.
-            if n == stored or (n >= cap and heap_mass[0] < 1e-3):
+            if n == stored or (
+                heap_mass[0] < 1e-3 and (n >= cap or _is_hopeless(n, heap_mass[0], best_chance[0]))
+            ):
                 if heap_mass[0] >= cut:
                     outcomes[i] = CAPPED
                     bounds[i] = heap_mass[0]
@@ -554,7 +565,7 @@ def search(
             )
 
         expanded[i] = n
-        if outcomes[i] == PROVEN and (found == 0 or best_chance[0] < _LEAST):
+        if outcomes[i] == PROVEN and (found == 0 or best_chance[min(found, n_best) - 1] < _LEAST):
             outcomes[i] = LEFT
             continue
         if has_words:

@@ -56,9 +56,12 @@ class Found:
 def better(cut_short: Found, beam: Found) -> Found:
     """Of two searches of the same items the readings of the better one, and the tighter of their bounds."""
     which = cut_short.chances[:, 0] >= beam.chances[:, 0]
-    L = beam.columns.shape[2]
+    bound = np.minimum(cut_short.bound, beam.bound)
+    columns = cut_short.columns.copy()
+    columns[~which] = 0
+    columns[~which, :, : beam.columns.shape[2]] = beam.columns[~which]
     return Found(
-        columns=np.where(which[:, None, None], cut_short.columns[..., :L], beam.columns),
+        columns=columns,
         lengths=np.where(which[:, None], cut_short.lengths, beam.lengths),
         chances=np.where(which[:, None], cut_short.chances, beam.chances),
         mass=np.stack(
@@ -69,8 +72,8 @@ def better(cut_short: Found, beam: Found) -> Found:
             1,
         ),
         share=beam.share,
-        bound=np.minimum(cut_short.bound, beam.bound),
-        proven=beam.proven,
+        bound=bound,
+        proven=np.where(which, bound < cut_short.chances[:, -1], beam.proven),
         expanded=cut_short.expanded + beam.expanded,
     )
 

@@ -19,12 +19,12 @@ from model_zoo.exact.tables import LEFT, PROVEN, Ints, Tables
 
 ENGINES = ("auto", "compiled", "torch")
 
-# Prefixes that an item may cost, unless its best string has a probability of 1e-3 or more: then the search is
-# bound to end. On the outputs of trained networks the mean is 6 to 8 and the most seen was 57.
+# Prefixes that an item may cost, unless a string of 1e-3 or more may still come: that search is bound to end.
+# On the outputs of trained networks the mean is 6 to 8 and the most seen was 57.
 MAX_EXPANDED = 4_000
 
 # A lexicon's mass is narrowed to this, relative, as far as so many more prefixes go.
-_NARROW_TO, _NARROWING = 1e-3, 200
+_NARROW_TO, _NARROWING = 1e-3, 1_000
 
 _STORED_BYTES = 2**28  # of the prefixes of one item, at most
 _ITEMS_A_THREAD = 128

@@ -17,13 +17,31 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from model_zoo.ctc import NOTHING
+from model_zoo.exact.best import BestStrings, position_in_item
 from model_zoo.exact.completions import completions
-from model_zoo.exact.tables import Tables
+from model_zoo.exact.tables import HOPELESS, Tables
 
 TIE = 2e-9  # twice the tie of the decoder: strings that tie are never pruned
 
+_SPARE = 16  # strings kept beyond those wanted, for ties
+
 # Numbers that the masses of one step hold at a time, 8 bytes each; more prefixes are taken in parts.
 _MAX_NUMBERS = 4_000_000
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Prefixes of one length that are followed.
+
+    Attributes:
+        usual: for an item that the first look leaves open.
+        hopeless: for one that no search will prove (`HOPELESS`).
+        sure: where a string of 1e-3 or more may be left; no length has more than 1000 such prefixes.
+    """
+
+    usual: int = 64
+    hopeless: int = 4
+    sure: int = 1024
 
 
 @dataclass(frozen=True)
@@ -35,7 +53,7 @@ class Levels:
         lengths: (N, M).
         chances: probability of each string among all over the columns, best first, -inf where there is none,
             (N, M).
-        bound: of any string that was not seen, (N,).
+        bound: no string that was not seen has more, (N,).
         mass: of all allowed strings, (N,), but for a lexicon, where it is that of its hull.
         seen: mass of the allowed strings that were seen, (N,).
         unseen: mass behind the prefixes that were left out, (N,).
@@ -74,45 +92,69 @@ class _Frontier:
     blank: Tensor
 
 
-def search(log_probs: Tensor, tables: Tables, n_best: int, width: int, sure_width: int) -> Levels:
+def search(log_probs: Tensor, tables: Tables, n_best: int, widths: Widths) -> Levels:
     """The most probable allowed strings.
 
     Args:
         log_probs: (N, T, K).
         tables: the allowed strings.
-        n_best: strings wanted; a few more are kept, for ties.
-        width: prefixes of one length kept for an item; where more could matter, `bound` says how much.
-        sure_width: the same for an item with a string of 1e-3 or more: no length has 1000 such prefixes.
+        n_best: strings wanted; more are kept, for ties.
+        widths: how far the search goes for the items that need it; `bound` says what it left open.
     """
     entry, mass = completions(log_probs, tables)
-    # A narrow look first: it proves most items, and of the others it lets the second leave out nearly all.
     walk = _Walk(log_probs, entry, mass, tables, n_best)
-    few = torch.full_like(mass, min(width, n_best), dtype=torch.long)
-    narrow = walk.descend(torch.full_like(mass, NOTHING), few)
-    cut = walk.cut_of(narrow.chances)
-    rest = (narrow.bound >= cut).nonzero()[:, 0]
+    # A narrow look first: it proves most items, and of the others it lets the next leave out nearly all.
+    found = walk.descend(torch.full_like(mass, NOTHING), n_best, n_best + _SPARE)
+    cut = walk.cut_of(found.chances)
+    open_ = found.bound >= cut
+    best = found.chances[:, 0]
+    hopeless = open_ & (best > NOTHING) & (found.bound - best > HOPELESS)
     if tables.has_words:  # the second look also narrows the mass of the words
-        rest = torch.arange(len(mass), device=mass.device)
-    if not len(rest):
-        return narrow
-    is_sure = narrow.chances[rest, 0] >= math.log(1e-3)
-    walk = _Walk(log_probs[rest], entry[rest], mass[rest], tables, n_best)
-    wide = walk.descend(cut[rest], torch.where(is_sure, sure_width, width))
-    return _replaced(narrow, rest, wide)
+        open_ = torch.ones_like(open_)
+    for items, width in ((open_ & ~hopeless, widths.usual), (hopeless, widths.hopeless)):
+        found = _looked_again(walk, found, items, cut, width, n_best + _SPARE)
+    # No length has more than 1000 prefixes of 1e-3: where such a string may be left, all are followed.
+    least = torch.full_like(mass, math.log(1e-3) - TIE)
+    cut = torch.maximum(walk.cut_of(found.chances), least)
+    found = _looked_again(walk, found, (found.bound >= cut), cut, widths.sure, n_best + _SPARE)
+    # More strings may tie for the last place than are kept: then all that was looked at is.
+    last, cut = found.chances[:, -1], walk.cut_of(found.chances)
+    ties = (last > NOTHING) & (last >= cut)
+    return _looked_again(walk, found, ties, cut, widths.sure, int(found.expanded.max()) + n_best)
 
 
-def _replaced(narrow: Levels, rest: Tensor, wide: Levels) -> Levels:
-    """The first look, but for some items the second."""
+def _looked_again(walk: _Walk, found: Levels, chosen: Tensor, cut: Tensor, width: int, kept: int) -> Levels:
+    """The same, but for some items what a wider search found, where that is no worse."""
+    items = chosen.nonzero()[:, 0]
+    if not len(items):
+        return found
+    again = walk.of(items).descend(cut[items], width, kept)
+    before = found.chances[items, 0]
+    worse = again.chances[:, 0] < before
+    vaguer = again.unseen > found.unseen[items]
     merged = {}
     for field in fields(Levels):
-        old, new = getattr(narrow, field.name), getattr(wide, field.name)
-        if field.name == "columns":
-            missing = new.shape[2] - old.shape[2]
-            old, new = pad(old, (0, max(0, missing))), pad(new, (0, max(0, -missing)))
+        old, new = getattr(found, field.name), getattr(again, field.name)
+        if old.ndim > 1:  # strings: as many and as long as the larger of both holds
+            shape = [max(sizes) for sizes in zip(old.shape[1:], new.shape[1:], strict=True)]
+            old, new = (
+                _grown(array, shape, NOTHING if field.name == "chances" else 0) for array in (old, new)
+            )
         if field.name == "expanded":
-            new = old[rest] + new
-        merged[field.name] = old.index_copy(0, rest, new)
+            new = old[items] + new
+        elif field.name == "bound":
+            new = torch.minimum(old[items], new)
+        elif field.name in ("seen", "unseen"):
+            new = torch.where(vaguer, old[items], new)
+        else:
+            new = torch.where(worse.view(-1, *[1] * (new.ndim - 1)), old[items], new)
+        merged[field.name] = old.index_copy(0, items, new)
     return Levels(**merged)
+
+
+def _grown(array: Tensor, shape: list[int], value: float) -> Tensor:
+    missing = [size - had for size, had in zip(shape, array.shape[1:], strict=True)]
+    return pad(array, [side for size in reversed(missing) for side in (0, size)], value=value)
 
 
 class _Walk:
@@ -120,6 +162,7 @@ class _Walk:
 
     def __init__(self, log_probs: Tensor, entry: Tensor, mass: Tensor, tables: Tables, n_best: int) -> None:
         self.log_probs, self.entry, self.mass, self.n_best = log_probs, entry, mass, n_best
+        self.tables = tables
         self.N, self.T, self.K = log_probs.shape
         device = log_probs.device
         self.following = torch.from_numpy(tables.following).to(device).long()
@@ -133,11 +176,14 @@ class _Walk:
         """Below this a prefix cannot lead among the `n_best`, nor to a tie with the last of them, (N,)."""
         return chances[:, self.n_best - 1] + torch.log1p(chances.new_tensor(-TIE))
 
-    def descend(self, cut: Tensor, width: Tensor) -> Levels:
+    def of(self, items: Tensor) -> _Walk:
+        """The same for some items."""
+        return _Walk(self.log_probs[items], self.entry[items], self.mass[items], self.tables, self.n_best)
+
+    def descend(self, cut: Tensor, width: int, kept: int) -> Levels:
         """Follow the prefixes whose mass reaches `cut`, which rises with what is found; `width` a length."""
-        kept = self.n_best + 16
         frontier = self._root()
-        best = _Best(self.N, kept, self.log_probs)
+        best = BestStrings(self.N, kept, self.log_probs)
         bound, seen, unseen = (torch.full_like(self.mass, NOTHING) for _ in range(3))
         expanded = torch.zeros(self.N, dtype=torch.long, device=self.mass.device)
         for depth in range(self.T + 1):
@@ -154,11 +200,10 @@ class _Walk:
             item = frontier.item[row]
             # A lexicon's mass is only known as far as its words were seen: look a little further down.
             keep = mass >= cut[item] - (9.0 if self.has_words else 0.0)
-            position = _position(item[keep], mass[keep], self.N)
+            position = position_in_item(item[keep], mass[keep], self.N)
             wide = keep.clone()
-            wide[keep] = position < width[item[keep]]
-            lost = keep & ~wide
-            bound = bound.scatter_reduce(0, item[lost], mass[lost], "amax")
+            wide[keep] = position < width
+            bound = bound.scatter_reduce(0, item[~wide], mass[~wide], "amax")
             unseen = torch.logaddexp(unseen, _sum_by_item(item[~wide], mass[~wide], self.N))
             if not wide.any():
                 break
@@ -216,53 +261,6 @@ class _Walk:
         return _Frontier(item, column, self.following[parents.state[row], column], word, label, blank)
 
 
-class _Best:
-    """The best strings of each item so far, and how to spell them."""
-
-    def __init__(self, N: int, kept: int, like: Tensor) -> None:
-        self.chances = like.new_full((N, kept), NOTHING)
-        self._N, self._kept = N, kept
-        self._where = torch.zeros(
-            (N, kept), dtype=torch.long, device=like.device
-        )  # prefix, counted over all levels
-        self._parents = [torch.full((N,), -1, dtype=torch.long, device=like.device)]
-        self._columns = [torch.zeros(N, dtype=torch.long, device=like.device)]
-        self._starts = [0]
-
-    def add(self, item: Tensor, chances: Tensor) -> None:
-        """Take in the strings of the newest level, ordered by item."""
-        position = _position(item, None, self._N)
-        widest = int(position.max()) + 1
-        new = self.chances.new_full((self._N, widest), NOTHING)
-        new[item, position] = chances
-        where = torch.zeros((self._N, widest), dtype=torch.long, device=item.device)
-        where[item, position] = torch.arange(len(item), device=item.device) + self._starts[-1]
-        self.chances, order = torch.cat([self.chances, new], 1).sort(dim=1, descending=True, stable=True)
-        self.chances = self.chances[:, : self._kept]
-        self._where = torch.cat([self._where, where], 1).gather(1, order[:, : self._kept])
-
-    def grow(self, row: Tensor, column: Tensor) -> None:
-        """The next level: which prefix of the newest one each of its prefixes extends, and by what."""
-        start = self._starts[-1]
-        self._starts.append(start + len(self._parents[-1]))
-        self._parents.append(row + start)
-        self._columns.append(column)
-
-    def spell(self) -> tuple[Tensor, Tensor]:
-        """Columns (N, kept, L), padded with 0, and lengths (N, kept)."""
-        parents, columns = torch.cat(self._parents), torch.cat(self._columns)
-        here, backwards = self._where, []
-        for _ in self._starts:
-            backwards.append(columns[here])
-            here = torch.where(parents[here] >= 0, parents[here], here)
-        symbols = torch.stack(backwards[::-1], 2)[..., 1:]  # the empty prefix has no character
-        lengths = (symbols > 0).sum(2)
-        # The characters stand at the end of the row: each row is turned by what it lacks.
-        L = symbols.shape[2]
-        turn = (torch.arange(L, device=symbols.device) + (L - lengths)[..., None]) % max(L, 1)
-        return symbols.gather(2, turn), lengths
-
-
 def _blocks(rows: int, numbers: int) -> list[slice]:
     size = max(1, _MAX_NUMBERS // numbers)
     return [slice(start, start + size) for start in range(0, rows, size)]
@@ -273,16 +271,3 @@ def _sum_by_item(item: Tensor, values: Tensor, N: int) -> Tensor:
     top = values.new_full((N,), NOTHING).scatter_reduce(0, item, values, "amax")
     scaled = (values - top.clamp(min=-1e300)[item]).exp()
     return values.new_zeros(N).scatter_add(0, item, scaled).log() + top
-
-
-def _position(item: Tensor, mass: Tensor | None, N: int) -> Tensor:
-    """The place of each row among those of its item: by falling mass, or as they stand, (R,)."""
-    order = torch.arange(len(item), device=item.device)
-    if mass is not None:
-        order = mass.argsort(descending=True, stable=True)
-        order = order[item[order].argsort(stable=True)]
-    counts = item.bincount(minlength=N)
-    first = counts.cumsum(0) - counts
-    position = torch.empty_like(order)
-    position[order] = torch.arange(len(item), device=item.device) - first[item[order]]
-    return position

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ Bools = NDArray[np.bool_]
 PROVEN, CAPPED, LEFT = 0, 1, 2
 
 NOWHERE = -1  # in place of a state: there is none
+
+# Where a prefix has so many times (as a logarithm) the probability of the best string, there may be as many
+# such prefixes, and no search looks at them all.
+HOPELESS = math.log(1e6)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,8 @@ import pytest
 from model_zoo.constraint_texts import ConstraintTexts, Merged, dropped_note, merge
 from model_zoo.constraints import Constraints
 from model_zoo.errors import ConstraintError
-from model_zoo.words import DroppedWords
 from model_zoo.lexicon import Lexicon
+from model_zoo.words import DroppedWords
 
 CARD = ConstraintTexts(length="5", regex="[a-f]+")
 

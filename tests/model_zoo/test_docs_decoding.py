@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import doctest
-import importlib
 import importlib.util
 import json
 import math
+import pkgutil
 import re
 import shlex
 import sys
@@ -25,7 +25,7 @@ from model_zoo.cli import main as zoo_main
 from model_zoo.constraints import Constraints
 from model_zoo.decode import decode
 from model_zoo.errors import ConstraintError
-from model_zoo.exact import certificate, host
+from model_zoo.exact import certificate, host, tables
 from model_zoo.exact.completions import completions
 from model_zoo.exact.tables import tabulate
 from model_zoo.language import compile_language
@@ -224,9 +224,9 @@ def test_regexes_are_read_or_refused_as_the_table_says() -> None:
     ("sentence", "name"),
     [
         ("stops at {} prefixes", "model_zoo.exact.host.MAX_EXPANDED"),
-        ("a beam of {} prefixes of each length", "model_zoo.exact.BEAM_WIDTH"),
-        ("at most {} of a length", "model_zoo.exact.LEVEL_WIDTH"),
-        ("{} where it saw a text of 1e-3", "model_zoo.exact.SURE_WIDTH"),
+        ("at most {} of a length", "model_zoo.exact.WIDTHS.usual"),
+        ("{} on flat frames", "model_zoo.exact.WIDTHS.hopeless"),
+        ("{} for texts of 1e-3", "model_zoo.exact.WIDTHS.sure"),
         ("takes up to {} more prefixes", "model_zoo.exact.host._NARROWING"),
         ("Larger than {} words", "model_zoo.lexicon.MAX_WORDS"),
         ("{} parts of a regex", "model_zoo.regex.MAX_PARTS"),
@@ -236,8 +236,7 @@ def test_regexes_are_read_or_refused_as_the_table_says() -> None:
     ],
 )
 def test_a_limit_is_the_codes(sentence: str, name: str) -> None:
-    module, _, constant = name.rpartition(".")
-    value = getattr(importlib.import_module(module), constant)
+    value = pkgutil.resolve_name(name)
     assert sentence.format(f"{value:,}") in " ".join(DOCUMENT.split())
 
 
@@ -250,6 +249,11 @@ def test_small_numbers_are_the_codes() -> None:
     assert "to narrow it to 0.1 %" in flat
     assert certificate._LEAST == 1e-250  # the same stands in the compiled engine
     assert "is below 1e-250" in flat
+    assert round(math.exp(tables.HOPELESS)) == 1_000_000  # "more than a million times"
+    if host.has_compiled():
+        from model_zoo.exact import compiled
+
+        assert f"at {compiled._PATIENCE} where one" in flat
     assert 1000.0**-110 == 0.0  # "float64 holds nothing so small"
 
 
@@ -287,7 +291,7 @@ def test_below_one_in_a_thousand_the_torch_engine_may_not_prove(engine: str, las
 def test_a_text_of_one_in_a_thousand_keeps_the_search_going(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host, "MAX_EXPANDED", 1)
     assert decode(FRAMES, AB).proven.tolist() == [True]
-    assert decode(torch.zeros(1, 20, 3), AB).proven.tolist() == [False]
+    assert decode(torch.zeros(1, 60, 3), AB).proven.tolist() == [False]
 
 
 def test_lines_fit_and_links_lead_somewhere() -> None:
