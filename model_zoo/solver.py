@@ -97,7 +97,7 @@ class Solver:
     def solve(
         self,
         images: Sequence[ImageSource],
-        constraints: Constraints = NO_CONSTRAINTS,
+        constraints: Constraints | None = None,
         *,
         decoder: str | None = None,
         beam_width: int | None = None,
@@ -109,7 +109,7 @@ class Solver:
 
         Args:
             images: each the bytes of a file, its path, a Pillow image, or pixels, as `read_image` takes them.
-            constraints: which texts are allowed.
+            constraints: which texts are allowed; None for what the model's card says.
             decoder: one of `decode.METHODS`; None for the card's, or `exact` where that cannot do what is
                 asked.
             beam_width: of `beam`; None for the card's.
@@ -123,6 +123,8 @@ class Solver:
         Raises:
             ConstraintError: constraints that allow nothing the model could answer.
         """
+        if constraints is None:
+            constraints = NO_CONSTRAINTS if self.card.constraints is None else self.card.constraints.parse()
         compile_language(constraints, self.card.charset, self.card.time_steps)
         decode_batch = partial(
             decode,

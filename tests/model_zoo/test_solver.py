@@ -18,6 +18,7 @@ import model_zoo
 from model_zoo.architectures import build
 from model_zoo.architectures.cost import count_parameters
 from model_zoo.cards import ModelCard, TrainingData
+from model_zoo.constraint_texts import ConstraintTexts
 from model_zoo.constraints import Constraints
 from model_zoo.errors import ConstraintError, DeviceError, WeightsMismatch
 from model_zoo.solver import ImageError, Prediction, Solver, find_device, load_solver
@@ -169,6 +170,13 @@ def test_a_charset_rules_characters_out(solver: Solver) -> None:
     (prediction,) = solver.solve([noise(1)], Constraints("ab", 3, 3))
 
     assert set(prediction.text or "") <= set("ab")
+
+
+def test_a_cards_constraints_hold_unless_others_are_given(solver: Solver) -> None:
+    image = np.random.default_rng(3).integers(0, 256, (20, 60), dtype=np.uint8)
+    solver.card = replace(solver.card, constraints=ConstraintTexts(length="2"))
+    assert len(solver.solve([image])[0].text or "") == 2
+    assert len(solver.solve([image], Constraints(None, 3, 3))[0].text or "") == 3
 
 
 def test_an_impossible_constraint_is_refused_also_for_no_images(solver: Solver) -> None:
