@@ -17,6 +17,8 @@ MODEL = "crnn-small"
 DIGITS, MIXED = FORMS
 STRENGTH = 0.3  # greedy reads about 60 % of the generated images
 COUNT = 250
+# The points that are asserted are about half of those that these images show: another rounding of a forward
+# pass may move an image or two.
 
 Read = Callable[[HardSet, str], Job]
 
@@ -65,7 +67,7 @@ def gain(read: Read, hard: HardSet, key: str, over: str = "exact") -> Comparison
 
 @pytest.mark.redis
 @pytest.mark.parametrize(
-    ("key", "points"), [("length", 0.4), ("charset", 1.5), ("length+charset", 4.0), ("pattern", 4.0)]
+    ("key", "points"), [("length", 1.2), ("charset", 1.8), ("length+charset", 3.2), ("pattern", 3.2)]
 )
 def test_what_is_known_of_digits_is_worth_points(
     key: str, points: float, digits: HardSet, read: Read
@@ -81,8 +83,8 @@ def test_a_pattern_and_a_lexicon_are_worth_points(mixed: HardSet, read: Read) ->
     by_pattern, by_lexicon = gain(read, mixed, "pattern"), gain(read, mixed, "lexicon")
 
     assert (by_pattern.lost, by_lexicon.lost) == (0, 0)
-    assert by_pattern.gain >= 4.0
-    assert by_lexicon.gain >= 10.0
+    assert by_pattern.gain >= 5.0
+    assert by_lexicon.gain >= 8.0
 
 
 @pytest.mark.redis
@@ -131,5 +133,5 @@ def test_five_characters_are_worth_points_on_degraded_real_images(
     found = gain(read, real, "length")
 
     assert (len(real.labels), found.lost) == (272, 0)
-    assert found.gain >= 3.0
+    assert found.gain >= 2.5
     assert differences(read(real, "length"), solve(real, option(real, "length"), solver)) == []
