@@ -140,8 +140,11 @@ class Submission:
         self._store.put_batch(Batch(batch.id, terms.job_id, tuple(items)), terms.job_ttl_s)
         self._queue.send(Task(terms.job_id, batch.id, attempt, terms.options.digest()))
 
-    def _send_again(self, entry: Outstanding) -> None:
+    def _send_again(self, entry: Outstanding, counted: bool = False) -> None:
         self._send(entry.batch, entry.attempt + 1, entry.incomplete)
+        # Not before: a step that Redis refuses is done again, and would count each time.
+        if counted and (sent := self._outstanding.get(entry.batch.id)):
+            sent.incomplete += 1
 
     # Answers.
 
@@ -186,8 +189,7 @@ class Submission:
         if not lacking:
             del self._outstanding[result.batch_id]
         elif entry.incomplete + 1 < _MAX_INCOMPLETE:
-            entry.incomplete += 1
-            self._send_again(entry)
+            self._send_again(entry, counted=True)
         else:
             self._give_up(entry, f"worker {result.worker} left this image out of its answers")
 
@@ -196,11 +198,10 @@ class Submission:
         if result.reason:
             if self._terms.lexicon is None or entry.incomplete + 1 >= _MAX_INCOMPLETE:
                 return self._give_up(entry, f"worker {result.worker} cannot use the lexicon: {result.reason}")
-            entry.incomplete += 1
             self._store.put_lexicon(self._terms.job_id, self._terms.lexicon, self._terms.job_ttl_s)
         gone = f"the bytes of batch {result.batch_id} were gone; sending them again"
         self._watcher.say(f"{result.reason}; sending it again" if result.reason else gone)
-        return self._send_again(entry)
+        return self._send_again(entry, counted=bool(result.reason))
 
     def _give_up(self, entry: Outstanding, reason: str) -> None:
         error = AnswerError("worker_error", reason[:500])

@@ -279,3 +279,22 @@ def test_a_full_redis_gives_answers_before_it_takes_batches(
 
     assert refusals
     assert job.texts == expected(12)
+
+
+def test_a_full_redis_costs_no_lacking_answer(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    send = job.fleet.send
+    refusals: list[Task] = []
+
+    def full(task: Task) -> None:
+        if task.attempt > 1 and len(refusals) < 10:
+            refusals.append(task)
+            raise OperationalError("full")
+        send(task)
+
+    monkeypatch.setattr(job.fleet, "send", full)
+    job.fleet.solve = lambda task, batch: answered(task, batch, *([1] if task.attempt == 1 else []))
+
+    job.run(job.batches(3))
+
+    assert len(refusals) == 10
+    assert job.texts == expected(3)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from redis.exceptions import OutOfMemoryError
+
 from worker.contract import Answer, AnswerError, Batch, BatchResult, Task
 
 Job = Any  # of conftest.py, which cannot be imported
@@ -66,3 +69,26 @@ def test_a_lexicon_that_no_worker_can_use_is_the_workers_error_in_the_end(job: J
     assert [line.error for line in job.lines] == [error, error]
     assert job.fleet.lexicons == [STORED] * 3
     assert [attempt for _, attempt in job.fleet.sent] == [1, 2, 3]
+
+
+def test_a_redis_that_refuses_the_lexicon_for_a_while_costs_no_answer(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = job.fleet.put_lexicon
+    refusals: list[Any] = []
+
+    def full(*arguments: Any) -> None:
+        if len(refusals) < 10:
+            refusals.append(arguments)
+            raise OutOfMemoryError("command not allowed when used memory > 'maxmemory'")
+        put(*arguments)
+
+    monkeypatch.setattr(job.fleet, "put_lexicon", full)
+    job.fleet.solve = lambda task, batch: lacking(task) if task.attempt == 1 else answered(task, batch)
+
+    job.run(job.batches(2), lexicon=STORED)
+
+    assert len(refusals) == 10
+    assert job.fleet.lexicons == [STORED, STORED]
+    assert job.fleet.sent == [("0-1", 1), ("0-1", 2)]
+    assert job.texts == {0: "image 0", 1: "image 1"}
