@@ -121,10 +121,13 @@ class Store:
     def cancel_job(self, job_id: str) -> None:
         """Stop a job: its producer ends, workers drop its batches, their bytes go now; answers stay."""
         # First the bytes: in a full Redis nothing could be written before.
-        self.client.unlink(job_key(job_id, "lexicon"))
-        for key in self.client.scan_iter(match=blob_key(f"{job_id}:*"), count=1000):
-            self.client.unlink(key)
+        self._drop_bytes(job_id)
         self.client.hset(job_key(job_id), "state", "cancelled")
+        # And again what its producer put in between.
+        self._drop_bytes(job_id)
+
+    def _drop_bytes(self, job_id: str) -> None:
+        self.client.unlink(job_key(job_id, "lexicon"))
         for key in self.client.scan_iter(match=blob_key(f"{job_id}:*"), count=1000):
             self.client.unlink(key)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import redis
-from stored_job import FACTS, JOB, OPTIONS, TASK
+from stored_job import BATCH, FACTS, JOB, OPTIONS, TASK
 
 from worker.contract import encode, job_key
 from worker.store import Store
@@ -67,3 +69,21 @@ def test_a_batch_is_begun_without_the_lexicon(store: Store, client: redis.Redis)
     started = store.begin(TASK)
 
     assert (started.options, started.blob) == (encode(OPTIONS).encode(), b"blob")
+
+
+def test_what_a_producer_puts_while_its_job_is_cancelled_goes_too(
+    store: Store, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.open_job(JOB, OPTIONS, FACTS, 600, STORED)
+    hset = client.hset
+
+    def put_first(*arguments: Any) -> Any:
+        store.put_lexicon(JOB, STORED, 600)
+        store.put_batch(BATCH, 600)
+        return hset(*arguments)
+
+    monkeypatch.setattr(client, "hset", put_first)
+    store.cancel_job(JOB)
+
+    assert store.lexicon(JOB) is None
+    assert client.keys("*:blob:*") == []
