@@ -110,12 +110,14 @@ class Decoded:
     def __getitem__(self, item: int) -> Item:
         chances = np.exp(self.log_probs[item]).tolist()
         low, high = self.log_mass[item].tolist()
+        best = float(self.log_probs[item, 0])
         return Item(
             candidates=tuple(map(Candidate, self.n_best_texts[item], chances)),
             proven=bool(self.proven[item]),
             gap=float(self.gap[item]),
             allowed_mass=math.exp(low),
-            probability_high=min(1.0, chances[0] * math.exp(high - low)),
+            # The lower end itself where both ends meet: a sum of logarithms may fall short of it.
+            probability_high=max(chances[0], math.exp(min(0.0, best + high - low))),
         )
 
     def __iter__(self) -> Iterator[Item]:
@@ -170,7 +172,8 @@ def decode(
 
     Raises:
         ConstraintError: options that exclude each other, or constraints that allow nothing.
-        ZooError: an item with NaN or +inf, or with a frame that has no probability at all.
+        ZooError: an item with NaN or +inf, with a frame that has no probability at all, or whose allowed
+            strings have none.
         ValueError: a tensor of another shape.
     """
     check_options(constraints, method, beam_width, n_best)

@@ -12,7 +12,7 @@ from torch import Tensor
 from model_zoo import alignment_beam, beam
 from model_zoo.constraints import Constraints
 from model_zoo.ctc import NOTHING, length_log_mass, string_log_probs
-from model_zoo.errors import ConstraintError
+from model_zoo.errors import ZooError
 from model_zoo.exact import host
 from model_zoo.exact.certificate import best_path
 from model_zoo.exact.found import Found
@@ -72,7 +72,7 @@ def search_beam(
             nothing = (mass == NOTHING).nonzero()
             if len(nothing):
                 item = part[int(nothing[0])]
-                raise ConstraintError(f"item {item} has no probability for any allowed text")
+                raise ZooError(f"item {item} has no probability for any allowed text")
             found.mass[part] = mass.cpu().numpy()[:, None]
     return found
 

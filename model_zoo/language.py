@@ -18,8 +18,8 @@ __all__ = ["NO_STATE", "DroppedWords", "Language", "compile_language"]
 NO_STATE = -1
 
 
-# States x classes x time steps: the decoder holds a number of 8 bytes for each, of one item at a time.
-_MAX_SIZE = 2**26
+# States x classes x time steps: for each the decoder holds up to two numbers of 8 bytes, in each thread.
+_MAX_SIZE = 2**23
 
 
 @dataclass(frozen=True, eq=False)

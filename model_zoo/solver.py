@@ -22,8 +22,9 @@ from model_zoo.architectures import build
 from model_zoo.cards import ModelCard, find_card, verify_weights
 from model_zoo.charset import Charset
 from model_zoo.constraints import Constraints
-from model_zoo.decode import NO_CONSTRAINTS, Candidate, Decoded, check_options, decode
-from model_zoo.errors import ConstraintError, DeviceError, UnreadableImage, WeightsMismatch
+from model_zoo.decode import NO_CONSTRAINTS, Candidate, Decoded, decode
+from model_zoo.errors import DeviceError, UnreadableImage, WeightsMismatch
+from model_zoo.exact.tables import tabulate
 from model_zoo.language import compile_language
 from model_zoo.preprocess import DEFAULT_LIMITS, ImageLimits, ImageSource, read_image, resize_grey, to_batch
 
@@ -110,8 +111,7 @@ class Solver:
         Args:
             images: each the bytes of a file, its path, a Pillow image, or pixels, as `read_image` takes them.
             constraints: which texts are allowed; None for what the model's card says.
-            decoder: one of `decode.METHODS`; None for the card's, or `exact` where that cannot do what is
-                asked.
+            decoder: one of `decode.METHODS`; None for `exact`.
             beam_width: of `beam`; None for the card's.
             n_best: readings wanted for each image.
             micro_batch: images of one forward pass; None for the device's.
@@ -125,12 +125,13 @@ class Solver:
         """
         if constraints is None:
             constraints = NO_CONSTRAINTS if self.card.constraints is None else self.card.constraints.parse()
-        compile_language(constraints, self.card.charset, self.card.time_steps)
+        # Compiled here, before several threads would do it at once.
+        tabulate(compile_language(constraints, self.charset.chars, self.card.time_steps), self.charset.chars)
         decode_batch = partial(
             decode,
             charset=self.charset,
             constraints=constraints,
-            method=decoder or self.method_for(constraints, n_best),
+            method=decoder or "exact",
             beam_width=beam_width or self.card.beam_width,
             n_best=n_best,
         )
@@ -157,14 +158,6 @@ class Solver:
         if self.device.type == "cpu":
             torch.set_num_threads(1)
             self._threads = count
-
-    def method_for(self, constraints: Constraints, n_best: int = 1) -> str:
-        """The decoder where none is named: the card's, or `exact` for what that one cannot do."""
-        try:
-            check_options(constraints, self.card.decoder, self.card.beam_width, n_best)
-        except ConstraintError:
-            return "exact"
-        return self.card.decoder
 
     def preprocess(
         self, images: Sequence[ImageSource], limits: ImageLimits = DEFAULT_LIMITS

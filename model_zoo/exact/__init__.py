@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model_zoo.errors import ConstraintError
+from model_zoo.errors import ZooError
 from model_zoo.exact import host, levels
 from model_zoo.exact.certificate import certify
 from model_zoo.exact.found import Found, better, put
 from model_zoo.exact.ranking import rank
-from model_zoo.exact.tables import CAPPED, LEFT, PROVEN, Ints, Tables
+from model_zoo.exact.tables import CAPPED, LEFT, PROVEN, SLACK, Ints, Tables
 from model_zoo.frames import normalise
 
 # Prefixes that the torch engine follows.
@@ -37,8 +37,8 @@ def search(log_probs: Tensor, tables: Tables, n_best: int, engine: str = "auto")
         engine: `compiled`, `torch`, or `auto`: compiled where it is installed.
 
     Raises:
-        ZooError: an item with NaN or +inf, or with a frame that has no probability at all.
-        ConstraintError: an item whose allowed strings have no probability at all.
+        ZooError: an item with NaN or +inf, with a frame that has no probability at all, or whose allowed
+            strings have none.
     """
     N, T, _ = log_probs.shape
     found = Found.empty(N, n_best, T)
@@ -82,10 +82,10 @@ def _search_levels(log_probs: Tensor, tables: Tables, n_best: int, items: NDArra
     it = levels.search(normal, tables, n_best, WIDTHS)
     mass = torch.stack([it.mass, it.mass], 1)
     if tables.has_words:
-        mass = torch.stack([it.seen, torch.logaddexp(it.seen, it.unseen)], 1)
+        mass = torch.stack([it.least_mass, it.most_mass], 1)
     nothing = (mass[:, 0] == -torch.inf).nonzero()
     if len(nothing):
-        raise ConstraintError(f"item {items[int(nothing[0])]} has no probability for any allowed text")
+        raise ZooError(f"item {items[int(nothing[0])]} has no probability for any allowed text")
     ranked = rank(it.columns.cpu().numpy(), it.lengths.cpu().numpy(), it.chances.cpu().numpy())
     strings, lengths, chances = (array[:, :n_best] for array in ranked)
     bound = it.bound.cpu().numpy()
@@ -96,7 +96,7 @@ def _search_levels(log_probs: Tensor, tables: Tables, n_best: int, items: NDArra
         mass=mass.cpu().numpy(),
         share=share.cpu().numpy(),
         bound=bound,
-        proven=(bound < chances[:, -1]) | (bound == -np.inf),
+        proven=(bound < chances[:, -1] + np.log(SLACK)) | (bound == -np.inf),
         expanded=it.expanded.cpu().numpy(),
     )
 

@@ -15,9 +15,7 @@ from torch.nn.functional import pad
 
 from model_zoo.charset import BLANK_ID
 from model_zoo.ctc import pack_labels
-
-_SLACK = 1 - 2e-9  # twice a tie, relative: what ties is for the search
-_LEAST = 1e-250  # below this the sums may have lost parts to underflow
+from model_zoo.exact.tables import LEAST, SLACK
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ def certify(probs: Tensor) -> Certified:
     masses[..., BLANK_ID] = 0.0
     masses = masses.masked_fill((place > lengths[:, None])[..., None], 0.0)
     rival = torch.maximum(rival, masses.flatten(1).amax(1))
-    proven = (rival < chances * _SLACK) & (chances > _LEAST)
+    proven = (rival < chances * SLACK) & (chances > LEAST)
     columns = labels.masked_fill(place[:-1] >= best[:, None], BLANK_ID)
     return Certified(columns, best, chances, proven)
 

@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit, types
 from numba.extending import intrinsic
 
-from model_zoo.exact.tables import CAPPED, HOPELESS, LEFT, NOWHERE, PROVEN
+from model_zoo.exact.tables import CAPPED, HOPELESS, LEAST, LEFT, NOWHERE, PROVEN, SLACK, TIE
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,9 +31,8 @@ _EXACT = {"contract"}  # in the exponential: a - n * b - n * c must not become a
 # After so many prefixes a search that is far from its end goes no further.
 _PATIENCE, _TIMES = 256, math.exp(-HOPELESS)
 
-_LEAST = 1e-250  # below this the sums may have lost parts to underflow
-# Scores below -708 are taken for zero: of a frame with this much, 1e-257, so no string of 1e-250 is lost.
-_FAINT = 1e-50
+# Scores below -708 are taken for zero: of a frame with this much, 1e-267, so no string of 1e-250 is lost.
+_FAINT = 1e-40
 _ROUNDING = 1e-12  # of a mass, relative: generous
 
 
@@ -349,6 +348,17 @@ def _comes_first(a, b, parents, columns, lengths, spelt):
 
 
 @_compiled(_EXACT)
+def _has_nothing(rows, following, states, n):
+    """Whether a child that the automaton allows has no mass at all."""
+    for node in range(n):
+        if rows[node, 0] < 0.0:
+            for c in range(1, following.shape[1]):
+                if rows[node, c] == 0.0 and following[states[node], c] >= 0:
+                    return True
+    return False
+
+
+@_compiled(_EXACT)
 def _is_hopeless(n, mass, best):
     return n >= _PATIENCE and 0.0 < best < mass * _TIMES
 
@@ -444,7 +454,7 @@ def search(
         mass = 1.0
         if not is_free:
             mass = _completions(p, T, automaton, entry, totals, opened, closed, normal)
-            if mass < _LEAST:
+            if mass < LEAST:
                 continue
 
         masses[i, 0], masses[i, 1], shares[i] = mass, mass, share
@@ -459,6 +469,7 @@ def search(
         parents[0], node_columns[0], node_lengths[0], states[0], words[0] = -1, 0, 0, 0, 0
         node, n, heap, found, cut = 0, 1, 0, 0, 0.0
         best_chance[0] = 0.0
+        vanished = False
         total = 0.0  # of the allowed strings met
         open_mass = 0.0  # behind children not yet taken
         extra = 0
@@ -466,17 +477,19 @@ def search(
         bounds[i] = 0.0
         while True:
             # `node` is new: the prefix as a string of its own, then the masses behind its children.
+            rows[node, 0] = 0.0  # no masses yet
             state, length = states[node], node_lengths[node]
             allowed = is_word[words[node]] if has_words else accepting[state] > 0
             behind = mass
             if allowed:
                 total += chance
                 behind = mass - chance
-                if chance > 0.0 and (found < kept or chance >= best_chance[found - 1] * (1 - 1e-9)):
+                vanished = vanished or chance == 0.0
+                if chance > 0.0 and (found < kept or chance >= best_chance[found - 1] * (1 - TIE)):
                     at = found
                     while at > 0:
                         other = best_chance[at - 1]
-                        if abs(other - chance) <= 1e-9 * max(other, chance):
+                        if abs(other - chance) <= TIE * max(other, chance):
                             if not _comes_first(
                                 node, best_node[at - 1], parents, node_columns, node_lengths, spelt
                             ):
@@ -492,7 +505,7 @@ def search(
                     if found >= n_best:
                         # Strings that tie with the last are wanted too; twice the tie, for what rounding
                         # adds.
-                        cut = best_chance[n_best - 1] * (1 - 2e-9)
+                        cut = best_chance[n_best - 1] * SLACK
             if length < T and source[state] >= 0 and (has_words or behind + _ROUNDING * mass >= cut):
                 _child_masses(entry, source[state], label, blank, node, node_columns[node], length, rows)
                 if has_words:
@@ -565,7 +578,15 @@ def search(
             )
 
         expanded[i] = n
-        if outcomes[i] == PROVEN and (found == 0 or best_chance[min(found, n_best) - 1] < _LEAST):
+        if (
+            outcomes[i] == PROVEN
+            and found < n_best
+            and (vanished or _has_nothing(rows, following, states, n))
+        ):
+            # There may be more strings, whose probabilities are too small for a float.
+            outcomes[i] = LEFT
+            continue
+        if outcomes[i] == PROVEN and (found == 0 or best_chance[min(found, n_best) - 1] < LEAST):
             outcomes[i] = LEFT
             continue
         if has_words:
@@ -619,5 +640,5 @@ def best_paths(scores, columns, readings, lengths, chances, shares, outcomes) ->
             in_blank[0] *= p_blank
         lengths[i, 0] = length
         chances[i, 0] = in_label[length] + in_blank[length]
-        if chances[i, 0] >= _LEAST:
+        if chances[i, 0] >= LEAST:
             outcomes[i] = CAPPED

@@ -54,26 +54,27 @@ class Found:
 
 
 def better(cut_short: Found, beam: Found) -> Found:
-    """Of two searches of the same items the readings of the better one, and the tighter of their bounds."""
-    which = cut_short.chances[:, 0] >= beam.chances[:, 0]
-    bound = np.minimum(cut_short.bound, beam.bound)
+    """Of two searches of the same items the readings of the better one; the beam's where it proved them."""
+    which = (cut_short.chances[:, 0] >= beam.chances[:, 0]) & ~beam.proven
     columns = cut_short.columns.copy()
     columns[~which] = 0
     columns[~which, :, : beam.columns.shape[2]] = beam.columns[~which]
+    mass = np.stack(
+        [
+            np.maximum(cut_short.mass[:, 0], beam.mass[:, 0]),
+            np.minimum(cut_short.mass[:, 1], beam.mass[:, 1]),
+        ],
+        1,
+    )
     return Found(
         columns=columns,
         lengths=np.where(which[:, None], cut_short.lengths, beam.lengths),
         chances=np.where(which[:, None], cut_short.chances, beam.chances),
-        mass=np.stack(
-            [
-                np.maximum(cut_short.mass[:, 0], beam.mass[:, 0]),
-                np.minimum(cut_short.mass[:, 1], beam.mass[:, 1]),
-            ],
-            1,
-        ),
+        mass=mass,
         share=beam.share,
-        bound=bound,
-        proven=np.where(which, bound < cut_short.chances[:, -1], beam.proven),
+        # What one search saw has no more than its best, and that no more than the better one's.
+        bound=np.minimum(cut_short.bound, beam.bound),
+        proven=beam.proven,
         expanded=cut_short.expanded + beam.expanded,
     )
 

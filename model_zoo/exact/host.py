@@ -6,9 +6,11 @@ images' files did.
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import numpy as np
 import torch
@@ -16,6 +18,8 @@ from torch import Tensor
 
 from model_zoo.exact.found import Found
 from model_zoo.exact.tables import LEFT, PROVEN, Ints, Tables
+
+log = logging.getLogger(__name__)
 
 ENGINES = ("auto", "compiled", "torch")
 
@@ -30,9 +34,15 @@ _STORED_BYTES = 2**28  # of the prefixes of one item, at most
 _ITEMS_A_THREAD = 128
 
 
+@cache
 def has_compiled() -> bool:
-    """Whether the compiled engine is installed."""
-    return importlib.util.find_spec("numba") is not None
+    """Whether the compiled engine can be used: numba is installed and fits what is installed beside it."""
+    try:
+        importlib.import_module("model_zoo.exact.compiled")
+    except ImportError as error:
+        log.warning("the decoder runs without its compiled core, more slowly: %s", error)
+        return False
+    return True
 
 
 def uses_compiled(engine: str) -> bool:

@@ -19,9 +19,7 @@ from torch.nn.functional import pad
 from model_zoo.ctc import NOTHING
 from model_zoo.exact.best import BestStrings, position_in_item
 from model_zoo.exact.completions import completions
-from model_zoo.exact.tables import HOPELESS, Tables
-
-TIE = 2e-9  # twice the tie of the decoder: strings that tie are never pruned
+from model_zoo.exact.tables import HOPELESS, SLACK, Tables
 
 _SPARE = 16  # strings kept beyond those wanted, for ties
 
@@ -55,8 +53,8 @@ class Levels:
             (N, M).
         bound: no string that was not seen has more, (N,).
         mass: of all allowed strings, (N,), but for a lexicon, where it is that of its hull.
-        seen: mass of the allowed strings that were seen, (N,).
-        unseen: mass behind the prefixes that were left out, (N,).
+        least_mass: of a lexicon's words, at least that of those that were seen, (N,).
+        most_mass: the same and what lies behind the prefixes that were left out, (N,).
         expanded: prefixes looked at, (N,).
     """
 
@@ -65,8 +63,8 @@ class Levels:
     chances: Tensor
     bound: Tensor
     mass: Tensor
-    seen: Tensor
-    unseen: Tensor
+    least_mass: Tensor
+    most_mass: Tensor
     expanded: Tensor
 
 
@@ -105,18 +103,21 @@ def search(log_probs: Tensor, tables: Tables, n_best: int, widths: Widths) -> Le
     walk = _Walk(log_probs, entry, mass, tables, n_best)
     # A narrow look first: it proves most items, and of the others it lets the next leave out nearly all.
     found = walk.descend(torch.full_like(mass, NOTHING), n_best, n_best + _SPARE)
-    cut = walk.cut_of(found.chances)
+    best, cut = found.chances[:, 0], walk.cut_of(found.chances)
     open_ = found.bound >= cut
-    best = found.chances[:, 0]
     hopeless = open_ & (best > NOTHING) & (found.bound - best > HOPELESS)
-    if tables.has_words:  # the second look also narrows the mass of the words
-        open_ = torch.ones_like(open_)
+    if (
+        tables.has_words
+    ):  # masses are those of the hull and say little of the words, whose mass is to be narrowed
+        open_, hopeless = torch.ones_like(open_), torch.zeros_like(open_)
     for items, width in ((open_ & ~hopeless, widths.usual), (hopeless, widths.hopeless)):
         found = _looked_again(walk, found, items, cut, width, n_best + _SPARE)
     # No length has more than 1000 prefixes of 1e-3: where such a string may be left, all are followed.
-    least = torch.full_like(mass, math.log(1e-3) - TIE)
-    cut = torch.maximum(walk.cut_of(found.chances), least)
-    found = _looked_again(walk, found, (found.bound >= cut), cut, widths.sure, n_best + _SPARE)
+    least = torch.full_like(mass, math.log(1e-3 * SLACK))
+    best, cut = found.chances[:, 0], walk.cut_of(found.chances)
+    cut = torch.where(best < math.log(1e-3), torch.maximum(cut, least), cut)
+    open_ = (found.bound >= cut) & (found.bound >= least)
+    found = _looked_again(walk, found, open_, cut, widths.sure, n_best + _SPARE)
     # More strings may tie for the last place than are kept: then all that was looked at is.
     last, cut = found.chances[:, -1], walk.cut_of(found.chances)
     ties = (last > NOTHING) & (last >= cut)
@@ -124,14 +125,14 @@ def search(log_probs: Tensor, tables: Tables, n_best: int, widths: Widths) -> Le
 
 
 def _looked_again(walk: _Walk, found: Levels, chosen: Tensor, cut: Tensor, width: int, kept: int) -> Levels:
-    """The same, but for some items what a wider search found, where that is no worse."""
+    """The same, but for some items what a wider search found, where no reading of it is worse."""
     items = chosen.nonzero()[:, 0]
     if not len(items):
         return found
-    again = walk.of(items).descend(cut[items], width, kept)
-    before = found.chances[items, 0]
-    worse = again.chances[:, 0] < before
-    vaguer = again.unseen > found.unseen[items]
+    again = walk.of(items).descend(cut[items], max(width, walk.n_best), kept)
+    wanted = slice(0, walk.n_best)
+    # By more than rounding, that is: sums of another grouping differ in their last digits.
+    worse = (again.chances[:, wanted] < found.chances[items, wanted] + math.log(SLACK)).any(1)
     merged = {}
     for field in fields(Levels):
         old, new = getattr(found, field.name), getattr(again, field.name)
@@ -142,11 +143,11 @@ def _looked_again(walk: _Walk, found: Levels, chosen: Tensor, cut: Tensor, width
             )
         if field.name == "expanded":
             new = old[items] + new
-        elif field.name == "bound":
+        elif field.name == "least_mass":
+            new = torch.maximum(old[items], new)
+        elif field.name == "most_mass":
             new = torch.minimum(old[items], new)
-        elif field.name in ("seen", "unseen"):
-            new = torch.where(vaguer, old[items], new)
-        else:
+        else:  # readings and their own bound: that of the other look says nothing of what only this one lost
             new = torch.where(worse.view(-1, *[1] * (new.ndim - 1)), old[items], new)
         merged[field.name] = old.index_copy(0, items, new)
     return Levels(**merged)
@@ -174,7 +175,7 @@ class _Walk:
 
     def cut_of(self, chances: Tensor) -> Tensor:
         """Below this a prefix cannot lead among the `n_best`, nor to a tie with the last of them, (N,)."""
-        return chances[:, self.n_best - 1] + torch.log1p(chances.new_tensor(-TIE))
+        return chances[:, self.n_best - 1] + math.log(SLACK)
 
     def of(self, items: Tensor) -> _Walk:
         """The same for some items."""
@@ -210,7 +211,9 @@ class _Walk:
             frontier = self._extend(frontier, row[wide], column[wide], word[wide])
             best.grow(row[wide], column[wide])
         columns, lengths = best.spell()
-        return Levels(columns, lengths, best.chances, bound, self.mass, seen, unseen, expanded)
+        return Levels(
+            columns, lengths, best.chances, bound, self.mass, seen, torch.logaddexp(seen, unseen), expanded
+        )
 
     def _root(self) -> _Frontier:
         zeros = torch.zeros(self.N, dtype=torch.long, device=self.mass.device)

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Two probabilities closer than this, relative to the larger, are a tie: the sums are exact to about 1e-13.
-TIE = 1e-9
+from model_zoo.exact.tables import TIE
 
 Integers = NDArray[Any]
 

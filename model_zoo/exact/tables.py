@@ -23,6 +23,13 @@ PROVEN, CAPPED, LEFT = 0, 1, 2
 
 NOWHERE = -1  # in place of a state: there is none
 
+# Two probabilities closer than this, relative to the larger, are a tie: the sums are exact to about 1e-13.
+TIE = 1e-9
+# What is left out has less than so much of the last reading; twice a tie, for what rounding adds.
+SLACK = 1 - 2 * TIE
+
+LEAST = 1e-250  # below this, linear sums may have lost parts to underflow
+
 # Where a prefix has so many times (as a logarithm) the probability of the best string, there may be as many
 # such prefixes, and no search looks at them all.
 HOPELESS = math.log(1e6)

@@ -13,7 +13,7 @@ from slow_decoder import KINDS_OF_FRAMES, Strings, Truth, frames, slow_decode
 from model_zoo.charset import Charset
 from model_zoo.constraints import Constraints
 from model_zoo.decode import Decoded, decode
-from model_zoo.errors import ConstraintError, ZooError
+from model_zoo.errors import ZooError
 from model_zoo.lexicon import Lexicon
 
 AllStrings = Callable[[NDArray[np.float64]], Strings]
@@ -177,7 +177,7 @@ def test_a_constraint_that_no_string_of_an_item_meets_names_the_item(engine: str
     possible = torch.tensor([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]]).log()
     certain = torch.tensor([[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]).log()
     items = torch.stack([possible, possible, certain])
-    with pytest.raises(ConstraintError) as caught:
+    with pytest.raises(ZooError) as caught:
         decode(items, Charset("ab"), Constraints(regex="ab|b"), engine=engine)
     assert str(caught.value) == "item 2 has no probability for any allowed text"
 

@@ -120,7 +120,7 @@ def test_a_frame_without_probability_for_what_is_allowed_is_named(method: str) -
 @pytest.mark.parametrize("method", ["exact", "beam"])
 def test_an_item_without_probability_for_any_allowed_length_is_named(method: str) -> None:
     certain = torch.tensor([[[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]]).log()
-    with pytest.raises(ConstraintError) as caught:
+    with pytest.raises(ZooError) as caught:
         decode(certain, Charset("ab"), Constraints(None, 2, 2), method=method)
     assert str(caught.value) == "item 0 has no probability for any allowed text"
 
