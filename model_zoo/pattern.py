@@ -6,6 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from model_zoo.errors import ConstraintError
+from model_zoo.visible import visible
+
+# Of a pattern or an expression in a message, in characters.
+MAX_QUOTED = 80
 
 # How the letters of a pattern are read, by Python's own tests of a character.
 KINDS: dict[str, tuple[str, Callable[[str], bool]]] = {
@@ -30,6 +34,12 @@ class Place:
     takes: Callable[[str], bool]
 
 
+def quoted(text: str) -> str:
+    """`text` for a message: as it was typed, not with the doubled backslashes of `repr`; cut if long."""
+    shown = visible(text)
+    return f"'{shown}'" if len(shown) <= MAX_QUOTED else f"'{shown[:MAX_QUOTED]}...'"
+
+
 def parse_pattern(text: str) -> tuple[Place, ...]:
     """The places of a pattern.
 
@@ -48,7 +58,7 @@ def parse_pattern(text: str) -> tuple[Place, ...]:
             literal = next(chars, None)
             if literal is None:
                 raise ConstraintError(
-                    f"pattern {text!r} ends with a lone backslash; write two for the character itself"
+                    f"pattern {quoted(text)} ends with a lone backslash; write two for the character itself"
                 )
             places.append(_literal(literal))
         elif char in KINDS:
@@ -59,7 +69,7 @@ def parse_pattern(text: str) -> tuple[Place, ...]:
 
 
 def _literal(char: str) -> Place:
-    return Place(repr(char), char.__eq__)
+    return Place(quoted(char), char.__eq__)
 
 
 def match_pattern(text: str, chars: str) -> list[int]:
@@ -73,8 +83,8 @@ def match_pattern(text: str, chars: str) -> list[int]:
         mask = sum(1 << i for i, char in enumerate(chars) if place.takes(char))
         if not mask:
             raise ConstraintError(
-                f"pattern {text!r} wants {place.wanted} in place {number}, "
-                f"and the allowed characters {chars!r} have none"
+                f"pattern {quoted(text)} wants {place.wanted} in place {number}, "
+                f"and the allowed characters {quoted(chars)} have none"
             )
         masks.append(mask)
     return masks

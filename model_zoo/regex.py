@@ -18,6 +18,7 @@ from typing import Any
 
 from model_zoo.automaton import Automaton, bits, explore
 from model_zoo.errors import ConstraintError
+from model_zoo.pattern import quoted
 
 # Private modules of `re`, the same from Python 3.11 to 3.14.
 _parser = importlib.import_module("re._parser")
@@ -114,7 +115,7 @@ def regex_places(text: str, chars: str) -> Places:
     except RecursionError as error:
         raise _too_deep(text) from error
     except (re.error, OverflowError, ValueError) as error:
-        raise ConstraintError(f"regex {text!r:.80} cannot be read: {error}") from error
+        raise ConstraintError(f"regex {quoted(text)} cannot be read: {error}") from error
     return Places(part.nullable, part.first, part.last, builder.follow, builder.takes)
 
 
@@ -139,14 +140,14 @@ def regex_automaton(text: str, expression: Places, blocks: Sequence[int], longes
         nonlocal work
         work += state.bit_count()
         if work > MAX_WORK:
-            raise ConstraintError(f"regex {text!r:.80} is too ambiguous to compile; simplify it")
+            raise ConstraintError(f"regex {quoted(text)} is too ambiguous to compile; simplify it")
         after = 0
         for place in bits(state):
             after |= expression.first if place == size else expression.follow[place]
         return {block: places for block, mask in enumerate(taken) if (places := after & mask)}
 
     ends = expression.last | (start if expression.nullable else 0)
-    return explore(start, moves, lambda state: bool(state & ends), longest, f"regex {text!r:.80}")
+    return explore(start, moves, lambda state: bool(state & ends), longest, f"regex {quoted(text)}")
 
 
 def _places_of_blocks(expression: Places, blocks: Sequence[int]) -> list[int]:
@@ -165,7 +166,7 @@ def _places_of_blocks(expression: Places, blocks: Sequence[int]) -> list[int]:
 
 
 def _too_deep(text: str) -> ConstraintError:
-    return ConstraintError(f"regex {text!r:.80} nests its groups too deeply; simplify it")
+    return ConstraintError(f"regex {quoted(text)} nests its groups too deeply; simplify it")
 
 
 @dataclass
@@ -198,12 +199,13 @@ class _Builder:
         self.parts += 1
         if self.parts > MAX_PARTS:
             raise ConstraintError(
-                f"regex {self.text!r:.80} has more than {MAX_PARTS:,} parts, repeats written out; simplify it"
+                f"regex {quoted(self.text)} has more than {MAX_PARTS:,} parts, repeats written out; "
+                "simplify it"
             )
         name = argument.name if op.name == "AT" else op.name
         if name in _REFUSED:
             raise ConstraintError(
-                f"regex {self.text!r:.80} has {_REFUSED[name]}, which is not supported here"
+                f"regex {quoted(self.text)} has {_REFUSED[name]}, which is not supported here"
             )
         if op.name == "AT":
             return self._anchor(name, where)
@@ -222,7 +224,7 @@ class _Builder:
             return _EMPTY
         sign, side = ("^ or \\A", "start") if name in _AT_START else ("$ or \\Z", "end")
         raise ConstraintError(
-            f"regex {self.text!r:.80} has {sign} elsewhere than at its {side}; leave it out, "
+            f"regex {quoted(self.text)} has {sign} elsewhere than at its {side}; leave it out, "
             "the whole answer is matched anyway"
         )
 

@@ -42,7 +42,7 @@ REFUSED = [
     ),
     pytest.param(
         "LL\\",
-        r"pattern 'LL\\' ends with a lone backslash; write two for the character itself",
+        r"pattern 'LL\' ends with a lone backslash; write two for the character itself",
         id="half an escape",
     ),
 ]
@@ -58,6 +58,12 @@ def test_a_pattern_that_cannot_be_read_is_refused(pattern: str, message: str) ->
 UNFIT = [
     ("lD", "pattern 'lD' wants a decimal digit in place 2, and the allowed characters 'abc' have none"),
     ("Ua", "pattern 'Ua' wants an upper-case letter in place 1, and the allowed characters 'abc' have none"),
+    (r"a\L", r"pattern 'a\L' wants 'L' in place 2, and the allowed characters 'abc' have none"),
+    (
+        "a" * 90 + "D",
+        f"pattern '{'a' * 80}...' wants a decimal digit in place 91, "
+        "and the allowed characters 'abc' have none",
+    ),
     ("a-", "pattern 'a-' wants '-' in place 2, and the allowed characters 'abc' have none"),
 ]
 
