@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import TypeVar
 
 from rapidfuzz.distance import Levenshtein
 
 from producer.allowed import Allowed
+from producer.decoding import listed
 from producer.figures import (
     MAX_CONFUSIONS_KEPT,
     MAX_OUTSIDE_KEPT,
@@ -74,6 +75,7 @@ class _Tally:
         self.images = self.answered = self.edits = 0
         self.outside, self.beyond_model, self.left_out = 0, 0, 0  # labels that could not be answered
         self.ruled_out = 0
+        self.ruled_out_by: set[str] = set()
         self.labelled, self.labelled_answered, self.right = 0, 0, 0
         self.errors: Counter[str] = Counter()
         self.outside_characters: Counter[str] = Counter()
@@ -134,7 +136,15 @@ class _Tally:
         texts = self._allowed.texts
         # Without case a label stands for many texts, of which some may be allowed.
         if texts is not None and not (self._ignore_case or beyond_model or left_out):
-            self.ruled_out += label not in texts
+            self._count_ruled_out(label, texts)
+
+    def _count_ruled_out(self, label: str, texts: Container[object]) -> None:
+        if label in texts:
+            return
+        self.ruled_out += 1
+        self.ruled_out_by.update(
+            rule.name for rule in self._allowed.rules if rule.texts is None or label not in rule.texts
+        )
 
     def _add_edits(self, label: str, answer: str) -> None:
         edits = Levenshtein.editops(label, answer)
@@ -180,7 +190,7 @@ class _Tally:
             wrong=self._wrong.items(),
             wrong_total=self.labelled_answered - self.right,
             outside_charset=None if self._charset is None else self.outside,
-            ruled_out=self.ruled_out,
+            ruled_out=None if self._allowed.has_lost_words else self.ruled_out,
             outside_characters=tuple(
                 c for c, _ in _most_frequent(self.outside_characters)[:MAX_OUTSIDE_KEPT]
             ),
@@ -215,8 +225,16 @@ class _Tally:
             yield f"{self._labels_using(self.left_out)} {why}; {unless}{advice}"
         if self.ruled_out:
             verb = "is" if self.ruled_out == 1 else "are"
-            by = f"labels {verb} ruled out by {self._allowed.texts_by}"
-            yield f"{self.ruled_out:,} of {self.labelled:,} {by}; {unless}allow them"
+            rules = [rule.name for rule in self._allowed.rules]
+            # Each rule by itself may allow what all of them together do not.
+            by = listed([name for name in rules if name in self.ruled_out_by] or rules)
+            counted = f"{self.ruled_out:,} of {self.labelled:,} labels {verb} ruled out by {by}"
+            yield f"{counted}; {unless}allow them"
+        if self._allowed.has_lost_words and self.labelled:
+            yield (
+                "the words of this job (lexicon.txt in its run folder) are missing or are not those it was "
+                "sent with, so labels ruled out by the lexicon are not counted"
+            )
         if 0 < self.labelled < FEW_LABELS:
             noun = "label" if self.labelled == 1 else "labels"
             yield f"exact match rests on {self.labelled} {noun}: trust its interval, not the figure alone"

@@ -9,6 +9,19 @@ from model_zoo.language import Language
 
 
 @dataclass(frozen=True)
+class Rule:
+    """A constraint and what it allows by itself.
+
+    Attributes:
+        name: for a note.
+        texts: that it allows; None where that is not known of it alone.
+    """
+
+    name: str
+    texts: Container[object] | None = None
+
+
+@dataclass(frozen=True)
 class Allowed:
     """What could be answered, and who said so.
 
@@ -16,13 +29,15 @@ class Allowed:
         charset: the model's characters that were allowed; None allowed all.
         charset_by: who said so, for a note.
         texts: the texts that the other constraints allowed; None where there were none, or nobody knows.
-        texts_by: who said so, for a note.
+        rules: those other constraints, each by itself.
+        has_lost_words: whether nobody knows because the job's lexicon is missing, or no longer what was sent.
     """
 
     charset: str | None = None
     charset_by: str = "--charset"
     texts: Container[object] | None = None
-    texts_by: str = ""
+    rules: tuple[Rule, ...] = ()
+    has_lost_words: bool = False
 
 
 class AllowedTexts:

@@ -16,8 +16,9 @@ from producer.results import ResultLine
 SCANT_MASS = 1e-3
 # A few images of another kind are no reason to doubt a constraint.
 _MANY = 0.03
-# Masses are summed in whole units, this many to 1, because a sum of floats depends on its order.
-_UNITS = 10**12
+# Masses are summed in whole units, 2**1074 to 1: the smallest float is one, so that sums are exact, and
+# depend on no order.
+_UNIT_BITS = 1074
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,12 @@ class HeldConstraint:
     @property
     def name(self) -> str:
         """Where a user finds it: its option, or the model's card."""
-        return f"the {self.kind} of the model's card" if self.from_card else f"--{self.kind}"
+        return f"the card's {self.kind}" if self.from_card else f"--{self.kind}"
 
 
-def named(constraints: Sequence[HeldConstraint]) -> str:
-    """Of one or more: "--length", "--charset and --length", "--charset, --length and --pattern"."""
-    *first, last = (constraint.name for constraint in constraints)
+def listed(names: Sequence[str]) -> str:
+    """One or more: "--length", "--charset and --length", "--charset, --length and --pattern"."""
+    *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
 
 
@@ -91,8 +92,27 @@ class DecodingFacts:
         return (
             f"for {self.scant:,} of {self.massed:,} images the model gives the allowed texts together less "
             f"than {100 * SCANT_MASS:g} %: {'is' if len(self.constraints) == 1 else 'are'} "
-            f"{named(self.constraints)} right?"
+            f"{self._named} right?"
         )
+
+    @property
+    def uncertainty(self) -> str | None:
+        """A sentence where so many answers of the exact decoder are unproven that these may be wrong."""
+        total = self.proven + self.unproven
+        if self.unproven <= _MANY * total:
+            return None
+        room = ""
+        if self.constraints:
+            verb = "leaves" if len(self.constraints) == 1 else "leave"
+            room = f", and whether {self._named} {verb} room for what they show"
+        return (
+            f"{self.unproven:,} of {total:,} answers are not proven: another allowed text may be more "
+            f"probable to the model; look whether the images are like those that it was trained on{room}"
+        )
+
+    @property
+    def _named(self) -> str:
+        return listed([constraint.name for constraint in self.constraints])
 
 
 class DecodingTally:
@@ -111,10 +131,11 @@ class DecodingTally:
         if line.allowed_mass is not None and math.isfinite(line.allowed_mass):
             self._massed += 1
             self._scant += line.allowed_mass < SCANT_MASS
-            self._mass_units += round(line.allowed_mass * _UNITS)
+            numerator, denominator = line.allowed_mass.as_integer_ratio()
+            self._mass_units += (numerator << _UNIT_BITS) // denominator
 
     def facts(self, constraints: tuple[HeldConstraint, ...], lexicon: LexiconFacts | None) -> DecodingFacts:
         """The sums, with what is known of the job."""
         unproven, proven = self._proven
-        mean = self._mass_units / (self._massed * _UNITS) if self._massed else None
+        mean = self._mass_units / (self._massed << _UNIT_BITS) if self._massed else None
         return DecodingFacts(constraints, lexicon, proven, unproven, self._massed, self._scant, mean)

@@ -115,7 +115,8 @@ class AccuracyReport:
         outside_charset: labels with a character that the model lacks or the job did not allow; None where the
             model's charset is unknown.
         outside_characters: the most frequent of these characters.
-        ruled_out: labels of allowed characters alone that the job's other constraints did not allow.
+        ruled_out: labels of allowed characters alone that the job's other constraints did not allow; None
+            where the job's lexicon is missing, or no longer what was sent.
         mean_probability_right: of the right answers; None without any.
         mean_probability_wrong: of the wrong answers; None without any.
         notes: sentences that the reader of these figures must not miss.
@@ -139,7 +140,7 @@ class AccuracyReport:
     wrong_total: int
     outside_charset: int | None
     outside_characters: tuple[str, ...]
-    ruled_out: int
+    ruled_out: int | None
     mean_probability_right: float | None
     mean_probability_wrong: float | None
     notes: tuple[str, ...]

@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from model_zoo.constraint_texts import ConstraintTexts
 from model_zoo.errors import ConstraintError
 from model_zoo.language import compile_language
 from model_zoo.lexicon import Lexicon, read_lexicon
 from model_zoo.words import DroppedWords
 from producer.accuracy import measure
-from producer.allowed import Allowed, AllowedTexts
-from producer.decoding import DecodingTally, HeldConstraint, LexiconFacts, named
+from producer.allowed import Allowed, AllowedTexts, Rule
+from producer.decoding import DecodingTally, HeldConstraint, LexiconFacts
 from producer.errors import UsageError
 from producer.labels import LabelSource
 from producer.manifest import JobFacts, read_facts
@@ -124,11 +125,11 @@ def _model(facts: JobFacts) -> ModelFacts:
 
 def _allowed(folder: RunFolder, facts: JobFacts, reading: Reading, model: ModelFacts) -> Allowed:
     """What job and card let the model answer, as far as it is known."""
-    if model.charset is None:
-        return Allowed()
-    others = [constraint for constraint in _held(facts, reading) if constraint.kind != "charset"]
     words = _kept_words(folder, facts)
     is_known = reading.options.lexicon is None or words is not None
+    if model.charset is None:
+        return Allowed(has_lost_words=not is_known)
+    others = [constraint for constraint in _held(facts, reading) if constraint.kind != "charset"]
     texts = None
     try:
         constraints = texts_of(reading.options).parse(words)
@@ -140,10 +141,30 @@ def _allowed(folder: RunFolder, facts: JobFacts, reading: Reading, model: ModelF
     among = constraints.charset
     return Allowed(
         charset=None if among is None else "".join(char for char in model.charset if char in among),
-        charset_by="the charset of the model's card" if "charset" in reading.from_card else "--charset",
+        charset_by=HeldConstraint("charset", "", "charset" in reading.from_card).name,
         texts=texts,
-        texts_by=named(others) if others else "",
+        rules=() if texts is None else _rules(others, words, model.charset, model.time_steps),
+        has_lost_words=not is_known,
     )
+
+
+def _rules(
+    held: list[HeldConstraint], words: Lexicon | None, charset: str, time_steps: int | None
+) -> tuple[Rule, ...]:
+    """Each constraint by itself, where there are several to tell apart."""
+    if len(held) == 1 or time_steps is None:
+        return tuple(Rule(constraint.name) for constraint in held)
+    rules = []
+    for constraint in held:
+        is_words = constraint.kind == "lexicon"
+        texts = ConstraintTexts() if is_words else ConstraintTexts(**{constraint.kind: constraint.text})
+        try:
+            language = compile_language(texts.parse(words if is_words else None), charset, time_steps)
+        except ConstraintError:  # alone it takes too large an automaton
+            rules.append(Rule(constraint.name))
+        else:
+            rules.append(Rule(constraint.name, AllowedTexts(language, charset)))
+    return tuple(rules)
 
 
 def _kept_words(folder: RunFolder, facts: JobFacts) -> Lexicon | None:

@@ -180,6 +180,7 @@ class RunSummary:
             _lacking(self.options.charset, self.model.charset),
             lexicon and dropped_note(lexicon.dropped, lexicon.words),
             self.decoding.doubt,
+            self.decoding.uncertainty if self.options.decoder == "exact" else None,
         )
         return (*self.note, *(sentence for sentence in told if sentence), *self.accuracy.notes)
 

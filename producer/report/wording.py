@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from model_zoo.visible import visible_character
-from producer.decoding import DecodingFacts, HeldConstraint, LexiconFacts
+from producer.decoding import SCANT_MASS, HeldConstraint, LexiconFacts
 from producer.figures import AccuracyReport, Confusion, Share
 from producer.report.summary import CardAccuracy, ModelFacts, RunSummary, WorkerFacts
 
@@ -38,8 +38,8 @@ def percent(value: float) -> str:
     for digits in range(1, 7):
         text = f"{100 * value:.{digits}f}"
         if (float(text) >= 100) == (value >= 1) and (float(text) <= 0) == (value <= 0):
-            break
-    return f"{text} %"
+            return f"{text} %"
+    return "< 0.1 %" if value < 0.5 else "> 99.9 %"
 
 
 def interval(share: Share) -> str:
@@ -133,7 +133,7 @@ def run_facts(summary: RunSummary) -> tuple[Fact, ...]:
         *_model_facts(summary.model, summary.options.decoder),
         Fact("Workers", _workers(summary.workers)),
         Fact("Decoding", _decoding(summary)),
-        *_certainty(summary.decoding),
+        *_certainty(summary),
         Fact("Labels", _labels(summary)),
         Fact("Job", summary.job_id),
     ]
@@ -228,17 +228,18 @@ def _constraint(constraint: HeldConstraint, lexicon: LexiconFacts | None) -> str
     return f"{constraint.kind} {constraint.text}{words}{source}"
 
 
-def _certainty(decoding: DecodingFacts) -> list[Fact]:
+def _certainty(summary: RunSummary) -> list[Fact]:
     """What the decoder proved, and how much of the model's belief the constraints leave."""
-    facts = []
-    if decoding.proven:
-        total = decoding.proven + decoding.unproven
-        verb = "is" if decoding.proven == 1 else "are"
-        proven = f"{decoding.proven:,} of {count(total, 'answer')} {verb} the most probable allowed text"
-        rest = f"; not proven of the other {decoding.unproven:,}" if decoding.unproven else ""
-        facts.append(Fact("Proven", proven + rest))
+    facts, decoding = [], summary.decoding
+    total = decoding.proven + decoding.unproven
+    if total and summary.options.decoder == "exact":
+        are = "is" if decoding.proven == 1 else "are"
+        surely = f"{are} certainly" if decoding.unproven else are
+        text = "the most probable allowed text to the model, which may still be wrong"
+        facts.append(Fact("Proven", f"{decoding.proven:,} of {count(total, 'answer')} {surely} {text}"))
     if decoding.constraints and decoding.mean_allowed_mass is not None:
-        mean = percent(decoding.mean_allowed_mass)
+        scant = decoding.mean_allowed_mass < SCANT_MASS
+        mean = f"< {100 * SCANT_MASS:g} %" if scant else percent(decoding.mean_allowed_mass)
         facts.append(Fact("Allowed mass", f"the model gives the allowed texts {mean} on average"))
     return facts
 

@@ -13,7 +13,7 @@ from model_zoo.constraint_texts import ConstraintTexts
 from model_zoo.language import compile_language
 from model_zoo.lexicon import Lexicon
 from producer.accuracy import measure
-from producer.allowed import Allowed, AllowedTexts
+from producer.allowed import Allowed, AllowedTexts, Rule
 from producer.figures import AccuracyReport
 from producer.images import FoundImage
 from producer.labels import StemLabels, parse_labels_option
@@ -64,7 +64,7 @@ def test_of_a_lexicon_the_words_alone_are_allowed() -> None:
 
 def measured(*names: str, ignore_case: bool = False) -> AccuracyReport:
     lines = [ResultLine(n, f"{name}.png", "a", 0.5) for n, name in enumerate(names)]
-    limits = Allowed("ab1", texts=allowed(ConstraintTexts(length="2")), texts_by="--length")
+    limits = Allowed("ab1", texts=allowed(ConstraintTexts(length="2")), rules=(Rule("--length"),))
     return measure(lines, StemLabels(), charset=CHARSET, allowed=limits, ignore_case=ignore_case)
 
 
@@ -115,4 +115,52 @@ def test_without_the_words_nobody_knows(copy: str | None, run: RunFolder) -> Non
     if copy is not None:
         run.lexicon.write_text(copy)
 
-    assert summarise(run, parse_labels_option("stem")).accuracy.ruled_out == 0
+    summary = summarise(run, parse_labels_option("stem"))
+
+    assert to_json(summary)["labels_ruled_out"] is None
+    assert summary.notes[0] == (
+        "the words of this job (lexicon.txt in its run folder) are missing or are not those it was sent "
+        "with, so labels ruled out by the lexicon are not counted"
+    )
+    assert not [note for note in summarise(run, parse_labels_option("none")).notes if "lexicon" in note]
+
+
+GUILTY = [
+    (["ab", "aa"], "1 of 2 labels is ruled out by --regex", "one of three"),
+    (["ab", "1b"], "1 of 2 labels is ruled out by the card's pattern", "the card's"),
+    (["ab", "aa", "1b"], "2 of 3 labels are ruled out by the card's pattern and --regex", "two"),
+]
+
+
+@pytest.mark.parametrize(("names", "note", "reason"), GUILTY, ids=[reason for *_, reason in GUILTY])
+def test_only_the_constraints_that_rule_a_label_out_are_named(
+    names: list[str], note: str, reason: str, tmp_path: Path
+) -> None:
+    folder = RunFolder(tmp_path)
+    request = Request("the-job", str(tmp_path), None, JobOptions(regex="[ab12]b"))
+    files = [f"{name}.png" for name in names]
+    list(write_manifest(folder.manifest, request, [FoundImage(file, 1) for file in files]))
+    card = {"charset": CHARSET, "time_steps": T, "constraints": {"pattern": "LL", "length": "1-5"}}
+    append_line(folder.manifest, "model", name="m", fingerprint="f" * 16, card=card)
+    with Journal(folder.results) as journal:
+        journal.append([ResultLine(n, file, "ab", 0.5) for n, file in enumerate(files)])
+
+    notes = summarise(folder, parse_labels_option("stem")).notes
+
+    assert notes[0].startswith(f"{note}; if the file names")
+
+
+def test_rules_that_only_together_rule_a_label_out_are_all_named() -> None:
+    class Nothing:
+        def __contains__(self, text: object) -> bool:
+            return False
+
+    rules = (Rule("--length", {"ab"}), Rule("--regex", {"ab"}))
+    report = measure(
+        [ResultLine(0, "ab.png", "a", 0.5)],
+        StemLabels(),
+        charset=CHARSET,
+        allowed=Allowed(texts=Nothing(), rules=rules),
+    )
+
+    assert report.notes[0].startswith("1 of 1 labels is ruled out by --length and --regex; ")

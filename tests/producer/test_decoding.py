@@ -18,6 +18,7 @@ from worker.contract import AnswerError, JobOptions
 
 LENGTH, PATTERN = HeldConstraint("length", "5"), HeldConstraint("pattern", "LLDDD")
 CARDS = HeldConstraint("charset", "abc", from_card=True)
+PROVEN = "the most probable allowed text to the model, which may still be wrong"
 
 
 def facts_of(lines: list[ResultLine], *constraints: HeldConstraint) -> DecodingFacts:
@@ -77,7 +78,7 @@ DOUBTS = [
         40,
         (CARDS, LENGTH, PATTERN),
         "for 40 of 100 images the model gives the allowed texts together less than 0.1 %: "
-        "are the charset of the model's card, --length and --pattern right?",
+        "are the card's charset, --length and --pattern right?",
         "all that may be wrong is named",
     ),
     (100, (), None, "nothing was constrained"),
@@ -133,7 +134,7 @@ def test_a_job_that_was_proven_says_so_in_one_line() -> None:
     told = facts(summary_of(DecodingFacts(proven=884, massed=884, mean_allowed_mass=1.0)))
 
     assert told["Decoding"] == "exact, 1 best; any text of the model's characters"
-    assert told["Proven"] == "884 of 884 answers are the most probable allowed text"
+    assert told["Proven"] == f"884 of 884 answers are {PROVEN}"
     assert "Allowed mass" not in told, "everything is allowed"
 
 
@@ -141,8 +142,61 @@ def test_what_was_not_proven_is_counted() -> None:
     told = facts(summary_of(DecodingFacts((CARDS, PATTERN), None, 1, 3, 4, 0, 0.99999)))
 
     assert told["Decoding"] == "exact, 1 best; charset abc (the model's card), pattern LLDDD"
-    assert told["Proven"] == "1 of 4 answers is the most probable allowed text; not proven of the other 3"
+    assert told["Proven"] == f"1 of 4 answers is certainly {PROVEN}"
     assert told["Allowed mass"] == "the model gives the allowed texts 99.999 % on average"
+
+
+def test_where_nothing_was_proven_that_is_told_too() -> None:
+    told = facts(summary_of(DecodingFacts(unproven=7)))
+
+    assert told["Proven"] == f"0 of 7 answers are certainly {PROVEN}"
+
+
+UNPROVEN = [
+    (3, (), None, "three of a hundred are odd images"),
+    (4, (), "4 of 100 answers are not proven: {}", "more than that are not"),
+    (100, (LENGTH,), "100 of 100 answers are not proven: {}, and whether --length leaves {}", "a constraint"),
+    (
+        4,
+        (CARDS, LENGTH),
+        "4 of 100 answers are not proven: {}, and whether the card's charset and --length leave {}",
+        "constraints",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("unproven", "held", "note", "reason"), UNPROVEN, ids=[reason for *_, reason in UNPROVEN]
+)
+def test_many_answers_that_are_not_proven_are_noted(
+    unproven: int, held: tuple[HeldConstraint, ...], note: str | None, reason: str
+) -> None:
+    decoding = DecodingFacts(held, proven=100 - unproven, unproven=unproven)
+    alike = (
+        "another allowed text may be more probable to the model; "
+        "look whether the images are like those that it was trained on"
+    )
+
+    told = [] if note is None else [note.format(alike, "room for what they show")]
+    summary = summary_of(decoding)
+    assert list(summary.notes) == to_json(summary)["notes"] == ["first", *told]
+    assert summary_of(decoding, decoder="beam").notes == ("first",), "a beam proves nothing"
+
+
+MEANS = [
+    (0.0, "< 0.1 %", "so little that no float holds it"),
+    (1e-200, "< 0.1 %", "little"),
+    (0.0004, "< 0.1 %", "less than shown"),
+    (0.0015, "0.1 %", "scarcely more"),
+]
+
+
+@pytest.mark.parametrize(("mass", "shown", "reason"), MEANS, ids=[reason for *_, reason in MEANS])
+def test_a_mean_mass_of_next_to_nothing_is_not_nothing(mass: float, shown: str, reason: str) -> None:
+    summary = summary_of(facts_of(lines_with(mass, mass, mass), LENGTH))
+
+    assert facts(summary)["Allowed mass"] == f"the model gives the allowed texts {shown} on average"
+    assert to_json(summary)["decoding"]["allowed_mass"]["mean"] == mass
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,8 @@ PERCENTS = [
     (0.9999, "99.99 %", "not all is not 100"),
     (9_999_999 / 10_000_000, "99.99999 %", "however little is missing"),
     (0.0001, "0.01 %", "a little is not nothing"),
+    (1e-10, "< 0.1 %", "nor is what no digits show"),
+    (1 - 1e-10, "> 99.9 %", "which missing is not all either"),
     (3.0, "300.0 %", "an error rate beyond 1"),
 ]
 
@@ -245,7 +247,10 @@ def test_the_facts_of_a_run_are_told_line_by_line() -> None:
         "Model's card": "99.0 % exact match (97.0 to 100.0 %, n = 265) on its test images, greedy",
         "Workers": "a (cuda:0): 1 answered, b (cpu): 1 answered",
         "Decoding": "exact, 1 best; length 4 (the model's card), lexicon /words.txt (7 words)",
-        "Proven": "1 of 2 answers is the most probable allowed text; not proven of the other 1",
+        "Proven": (
+            "1 of 2 answers is certainly the most probable allowed text to the model, "
+            "which may still be wrong"
+        ),
         "Allowed mass": "the model gives the allowed texts 75.0 % on average",
         "Labels": "from the file names, matched exactly",
         "Job": "job-1",

@@ -233,16 +233,17 @@ def test_a_report_of_little_is_a_page(summary: RunSummary) -> None:
 def test_what_the_decoder_proved_is_told_and_explained() -> None:
     lines = [ResultLine(0, "a.png", "a", 0.5)]
     held = (HeldConstraint("regex", "<a>|b"),)
-    proven = DecodingFacts(held, proven=9, massed=10, scant=1, mean_allowed_mass=0.5)
+    proven = DecodingFacts(held, proven=9, unproven=1, massed=10, scant=1, mean_allowed_mass=0.5)
 
     told, silent = (
         Page(html_text(it, lines)).text
-        for it in (summary_of(lines, decoding=proven), summary_of(lines, decoding=DecodingFacts(unproven=1)))
+        for it in (summary_of(lines, decoding=proven), summary_of(lines, decoding=DecodingFacts()))
     )
 
     assert "Note for 1 of 10 images the model gives the allowed texts together less than 0.1 %" in told
     assert "Decoding exact, 1 best; regex <a>|b" in told
-    assert "Proven 9 of 9 answers are the most probable allowed text" in told
+    assert "Proven 9 of 10 answers are certainly the most probable allowed text to the model" in told
+    assert "Note 1 of 10 answers are not proven: another allowed text may be more probable" in told
     assert "Allowed mass the model gives the allowed texts 50.0 % on average" in told
     assert told.count("Proven") == 2
     assert "Proven" not in silent

@@ -84,7 +84,7 @@ def test_the_constraints_of_the_card_hold_where_the_job_names_none(tmp_path: Pat
         HeldConstraint("length", "2-4"),
     )
     assert (
-        "1 of 6 labels uses characters that the charset of the model's card leaves out; if the file names "
+        "1 of 6 labels uses characters that the card's charset leaves out; if the file names "
         "are no labels, use --labels none; if they are, give a wider --charset"
     ) in summary.notes
 
