@@ -360,6 +360,7 @@ def _has_nothing(rows, following, states, n):
 
 @_compiled(_EXACT)
 def _is_hopeless(n, mass, best):
+    """Whether there may be more prefixes before the best string than any search looks at."""
     return n >= _PATIENCE and 0.0 < best < mass * _TIMES
 
 
@@ -540,7 +541,8 @@ def search(
                 extra += 1
             # Nothing is cut short while a string of 1e-3 or more may come: no length has 1000 such prefixes.
             if n == stored or (
-                heap_mass[0] < 1e-3 and (n >= cap or _is_hopeless(n, heap_mass[0], best_chance[0]))
+                heap_mass[0] < 1e-3
+                and (n >= cap or (not has_words and _is_hopeless(n, heap_mass[0], best_chance[0])))
             ):
                 if heap_mass[0] >= cut:
                     outcomes[i] = CAPPED

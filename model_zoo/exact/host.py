@@ -26,6 +26,8 @@ ENGINES = ("auto", "compiled", "torch")
 # Prefixes that an item may cost, unless a string of 1e-3 or more may still come: that search is bound to end.
 # On the outputs of trained networks the mean is 6 to 8 and the most seen was 57.
 MAX_EXPANDED = 4_000
+# So many times as many with a lexicon: its masses count what is no word, so that they say less.
+_WORDS_TIMES = 4
 
 # A lexicon's mass is narrowed to this, relative, as far as so many more prefixes go.
 _NARROW_TO, _NARROWING = 1e-3, 1_000
@@ -60,7 +62,8 @@ def search(log_probs: Tensor, tables: Tables, n_best: int, found: Found) -> Ints
     automaton = (t.following, t.source, t.accepting, t.depth, t.rest, t.entered, t.irregular)
     trie = (t.trie.first_child, t.trie.child_column, t.trie.is_word)
     stored = max(64, min(2**16, _STORED_BYTES // (8 * (2 * T + 2 + len(t.columns)))))
-    limits = (stored, min(stored, MAX_EXPANDED), _NARROWING, _NARROW_TO)
+    cap = MAX_EXPANDED * (_WORDS_TIMES if t.has_words else 1)
+    limits = (stored, min(stored, cap), _NARROWING, _NARROW_TO)
     outcomes = np.full(N, LEFT, np.int32)
     filled = (
         found.columns,

@@ -249,6 +249,7 @@ def test_small_numbers_are_the_codes() -> None:
     assert "to narrow it to 0.1 %" in flat
     assert tables.LEAST == 1e-250
     assert "is below 1e-250" in flat
+    assert f"with a lexicon at {host.MAX_EXPANDED * host._WORDS_TIMES:,}" in flat
     assert round(math.exp(tables.HOPELESS)) == 1_000_000  # "more than a million times"
     if host.has_compiled():
         from model_zoo.exact import compiled

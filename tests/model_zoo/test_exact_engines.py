@@ -119,6 +119,19 @@ def test_without_numba_torch_takes_over(
         _assert_same(without, compiled, rtol=1e-9)
 
 
+def test_a_numba_that_cannot_be_imported_is_done_without(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    host.has_compiled.cache_clear()
+    monkeypatch.setitem(sys.modules, "model_zoo.exact.compiled", None)  # importing it fails
+    try:
+        assert decode(_emissions(3), ABC).proven.all()
+    finally:
+        host.has_compiled.cache_clear()
+    (record,) = caplog.records
+    assert record.getMessage().startswith("the decoder runs without its compiled core, more slowly: ")
+
+
 def test_a_process_that_has_no_numba_decodes() -> None:
     script = """
 import sys
