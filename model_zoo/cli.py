@@ -15,13 +15,11 @@ import click
 from model_zoo.cards import DEFAULT_MODEL, ModelCard, available_models, find_card
 from model_zoo.cli_data import evaluate, generate, split
 from model_zoo.cli_errors import CONTEXT, ZooGroup
+from model_zoo.cli_notes import answer_lines, naming_the_cards, note_foreign
 from model_zoo.cli_options import solver_options, wish
 from model_zoo.cli_train import train
-from model_zoo.constraint_texts import dropped_note
-from model_zoo.constraints import Constraints
 from model_zoo.env_options import option
-from model_zoo.language import compile_language
-from model_zoo.visible import visible, visible_character
+from model_zoo.visible import visible
 
 if TYPE_CHECKING:
     from model_zoo.solver import Prediction
@@ -66,7 +64,12 @@ def show(name: str, as_json: bool) -> None:
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @option("--model", default=DEFAULT_MODEL, metavar="NAME_OR_PATH", help="Model to read with.")
 @solver_options
-@option("--n-best", type=click.IntRange(1, 100), default=1, help="Readings an image.")
+@option(
+    "--n-best",
+    type=click.IntRange(1, 100),
+    default=1,
+    help="Readings an image; more than one: exact and beam.",
+)
 @option("--json", "as_json", is_flag=True, help="Print a JSON list, one object an image.")
 def solve(
     files: Sequence[Path],
@@ -80,6 +83,9 @@ def solve(
 ) -> None:
     """Read images; each answer comes with its probability among all allowed texts.
 
+    A remark follows where the answer is not proven to be the most probable one, and where the model gives
+    all allowed texts less than 0.001 together.
+
     \b
     Example: model-zoo solve examples/captchas/*.png --length 5
     """
@@ -88,9 +94,10 @@ def solve(
 
     solver = load_solver(model, device)
     constraints = wished.of(solver.card)
-    _note_foreign(constraints, solver.card)
-    predictions = solver.solve(files, constraints, decoder=decoder, beam_width=beam_width, n_best=n_best)
-    _print_json(files, predictions) if as_json else _print_lines(files, predictions)
+    with naming_the_cards(wished.added_by(solver.card)):
+        note_foreign(constraints, solver.card)
+        predictions = solver.solve(files, constraints, decoder=decoder, beam_width=beam_width, n_best=n_best)
+    _print_json(files, predictions) if as_json else _print_lines(files, predictions, decoder)
     if any(prediction.error for prediction in predictions):
         raise click.exceptions.Exit(1)
 
@@ -149,26 +156,13 @@ def _figure(value: float, low: float, high: float, n: int, decoder: str) -> str:
     return f"{value:.2%} ({low:.2%} to {high:.2%}, 95 % Wilson, n = {n}, {decoder})"
 
 
-def _note_foreign(constraints: Constraints, card: ModelCard) -> None:
-    """Say which wished characters and words the model cannot answer: a wrong answer would not tell."""
-    charset = card.charset
-    if constraints.lexicon is not None:
-        dropped = compile_language(constraints, charset, card.time_steps).dropped
-        if note := dropped_note(dropped, len(constraints.lexicon.words)):
-            click.echo(note, err=True)
-    foreign = [char for char in constraints.charset or "" if char not in charset]
-    if foreign and len(foreign) < len(constraints.charset or ""):  # without any in common it is refused
-        shown = "".join(visible_character(char) for char in foreign)
-        click.echo(f"the model cannot answer: {shown}", err=True)
-
-
-def _print_lines(files: Sequence[Path], predictions: Sequence[Prediction]) -> None:
+def _print_lines(files: Sequence[Path], predictions: Sequence[Prediction], decoder: str) -> None:
     for file, prediction in zip(files, predictions, strict=True):
         if prediction.error:
             said = f"{file}: {prediction.error.code}: {prediction.error.message}"
             click.echo(visible(said), err=True)
-        for candidate in prediction.n_best:
-            click.echo(f"{visible(str(file))}\t{candidate.text}\t{candidate.probability:.4f}")
+        for line in answer_lines(file, prediction, decoder):
+            click.echo(line)
 
 
 def _print_json(files: Sequence[Path], predictions: Sequence[Prediction]) -> None:

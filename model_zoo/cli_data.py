@@ -12,12 +12,16 @@ import click
 
 from model_zoo import split as splitting
 from model_zoo.cli_errors import CONTEXT
+from model_zoo.cli_notes import figure, naming_the_cards, note_foreign, ruled_out
 from model_zoo.cli_options import FOLDER, data_option, part_option, solver_options, wish
 from model_zoo.env_options import option
 from model_zoo.visible import visible
 
 if TYPE_CHECKING:
     from model_zoo.evaluate import Evaluation
+
+# Errors that are listed for a reader.
+_SHOWN_ERRORS = 20
 
 
 @click.command(context_settings=CONTEXT)
@@ -54,12 +58,28 @@ def evaluate(
     solver = load_solver(name, device)
     files = splitting.of_parts(splitting.labelled_files(data), parts)
     constraints = wished.of(solver.card)
-    readings = measuring.read_files(solver, files, constraints, decoder=decoder, beam_width=beam_width)
+    with naming_the_cards(wished.added_by(solver.card)):
+        note_foreign(constraints, solver.card)
+        readings = measuring.read_files(solver, files, constraints, decoder=decoder, beam_width=beam_width)
     result = measuring.measure(readings, decoder)
     if record:
         measuring.record(name, readings, result.decoder)
-    title = f"{name}, {', '.join([decoder, *wished.told(solver.card)])}, parts {' + '.join(parts)}"
-    click.echo(json.dumps(asdict(result), indent=2) if as_json else _in_words(title, result))
+    impossible = ruled_out([file.label for file in files], constraints, solver.card)
+    proven = sum(bool(reading.proven) for reading in readings)
+    if as_json:
+        told = {
+            "model": f"{solver.card.name}@{solver.card.fingerprint}",
+            "parts": list(parts),
+            "constraints": wished.held(solver.card),
+        }
+        figures = {**told, **asdict(result), "proven": proven, "labels_ruled_out": impossible}
+        click.echo(json.dumps(figures, indent=2))
+    else:
+        title = f"{name}, {', '.join([decoder, *wished.told(solver.card)])}, parts {' + '.join(parts)}"
+        click.echo(_in_words(title, result, proven))
+    if impossible:
+        said = f"{impossible:,} of {len(files):,} labels can be no answer"
+        click.echo(f"{said}: the constraints or the model's characters rule them out", err=True)
 
 
 def _named(options: dict[str, Any]) -> str:
@@ -67,20 +87,24 @@ def _named(options: dict[str, Any]) -> str:
     return " and ".join(f"--{name}" for name, value in options.items() if value)
 
 
-def _in_words(title: str, result: Evaluation) -> str:
+def _in_words(title: str, result: Evaluation, proven: int) -> str:
     match = result.exact_match
+    more = len(result.errors) - _SHOWN_ERRORS
     lines = [
         f"model                 {title}",
         f"exact match           {match.value:.2%} "
         f"({match.low:.2%} to {match.high:.2%}, 95 % Wilson, n = {match.n})",
         f"character accuracy    {result.character_accuracy:.2%}",
         f"character error rate  {result.character_error_rate:.2%}",
+        *([f"proven                {proven} of {match.n}"] if result.decoder == "exact" else []),
         f"errors                {len(result.errors)}",
     ]
-    for wrong in result.errors:
+    for wrong in result.errors[:_SHOWN_ERRORS]:
         text = wrong.text or "nothing"
-        answer = "unreadable" if wrong.text is None else f"{text} (p = {wrong.probability:.3f})"
+        answer = "unreadable" if wrong.text is None else f"{text} (p = {figure(wrong.probability or 0)})"
         lines.append(f"  {visible(wrong.file)}: {visible(wrong.label)} read as {answer}")
+    if more > 0:
+        lines.append(f"  and {more} more; --json lists them all")
     return "\n".join(lines)
 
 

@@ -57,25 +57,41 @@ class Wish:
         texts: the constraints in words.
         lexicon: the words of `--lexicon`.
         unconstrained: whether the constraints of the model's card are left out.
+        file: of the lexicon.
     """
 
     texts: ConstraintTexts
     lexicon: Lexicon | None = None
     unconstrained: bool = False
+    file: Path | None = None
 
     def of(self, card: ModelCard) -> Constraints:
         """The constraints that hold: these, and those of the model's card of which none is named here."""
         return self._merged(card).texts.parse(self.lexicon)
 
+    def added_by(self, card: ModelCard) -> tuple[str, ...]:
+        """The kinds of constraints that only the model's card names."""
+        return self._merged(card).from_card
+
     def told(self, card: ModelCard) -> list[str]:
         """The constraints that hold, in words."""
+        return [
+            f"lexicon of {it['words']:,} words" if "words" in it
+            else f"{it['kind']} {it['text']}" + (" (the model's card)" if it["from_card"] else "")
+            for it in self.held(card)
+        ]  # fmt: skip
+
+    def held(self, card: ModelCard) -> list[dict[str, Any]]:
+        """The constraints that hold, as JSON objects: kind, text and from_card as in a report, and words."""
         merged = self._merged(card)
-        held = [
-            f"{kind} {text}" + (" (the model's card)" if kind in merged.from_card else "")
+        texts: list[dict[str, Any]] = [
+            {"kind": kind, "text": text, "from_card": kind in merged.from_card}
             for kind, text in merged.texts.to_object().items()
         ]
-        words = [] if self.lexicon is None else [f"lexicon of {len(self.lexicon.words):,} words"]
-        return [*held, *words]
+        if self.lexicon is None:
+            return texts
+        words = len(self.lexicon.words)
+        return [*texts, {"kind": "lexicon", "text": str(self.file), "from_card": False, "words": words}]
 
     def _merged(self, card: ModelCard) -> Merged:
         return merge(self.texts, card.constraints, self.unconstrained)
@@ -88,6 +104,6 @@ def wish(*, lexicon: Path | None, unconstrained: bool, **texts: str | None) -> W
         ConstraintError: a text that means nothing, a lexicon that cannot be read.
     """
     words = None if lexicon is None else read_lexicon(lexicon)
-    wished = Wish(ConstraintTexts(**texts), words, unconstrained)
+    wished = Wish(ConstraintTexts(**texts), words, unconstrained, lexicon)
     wished.texts.parse(words)
     return wished

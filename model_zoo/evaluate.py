@@ -27,6 +27,7 @@ class Reading:
     label: str
     text: str | None
     probability: float | None
+    proven: bool | None = None
 
     @property
     def is_right(self) -> bool:
@@ -75,8 +76,8 @@ def read_files(
     paths = [file.path for file in files]
     predictions = solver.solve(paths, constraints, decoder=decoder, beam_width=beam_width)
     return [
-        Reading(file.path.name, file.part, file.label, prediction.text, prediction.probability)
-        for file, prediction in zip(files, predictions, strict=True)
+        Reading(file.path.name, file.part, file.label, it.text, it.probability, it.proven)
+        for file, it in zip(files, predictions, strict=True)
     ]
 
 

@@ -55,8 +55,22 @@ def test_evaluate_counts_a_wrong_label_and_lists_it(twelve: Path) -> None:
     assert words[0] == "model                 crnn-small, exact, parts train"
     assert words[1].startswith(f"exact match           {figures['exact_match']['value']:.2%} (")
     assert words[1].endswith(f" 95 % Wilson, n = {len(train)})")
-    assert words[4] == "errors                1"
-    assert words[5].startswith(f"  22222.png: 22222 read as {train[0].label} (p = ")
+    assert words[4] == f"proven                {len(train)} of {len(train)}"
+    assert words[5] == "errors                1"
+    assert words[6].startswith(f"  22222.png: 22222 read as {train[0].label} (p = ")
+
+
+def test_errors_beyond_the_first_twenty_are_counted(tmp_path: Path) -> None:
+    for number in range(22):
+        Image.new("L", (200, 50), number).save(tmp_path / f"22222_{number}.png")
+    parts = [word for part in ("train", "validation", "test") for word in ("--part", part)]
+
+    result = run("evaluate", "crnn-small", "--data", tmp_path, *parts, "--decoder", "greedy")
+
+    lines = result.stdout.splitlines()
+    assert lines[4] == "errors                22"
+    assert len(lines) == 5 + 20 + 1
+    assert lines[-1] == "  and 2 more; --json lists them all"
 
 
 def test_record_is_refused_for_a_constrained_model(twelve: Path) -> None:

@@ -108,11 +108,37 @@ def test_evaluate_tells_what_held_and_from_where(twelve: Path) -> None:
 
     result = run("evaluate", "four", *parts, "--charset", ":digits::lower:")
 
-    assert result.output.splitlines()[0] == (
+    assert result.stderr == (
+        "the model cannot answer: 019ahijkloqrstuvz\n"
+        "12 of 12 labels can be no answer: the constraints or the model's characters rule them out\n"
+    )
+    assert result.stdout.splitlines()[0] == (
         "model                 four, exact, charset :digits::lower:, length 4 (the model's card), "
         "regex [^m]+ (the model's card), parts train + validation + test"
     )
     assert "exact match           0.00%" in result.output
+
+
+def test_evaluate_json_tells_what_held_and_from_where(twelve: Path, tmp_path: Path) -> None:
+    files = sorted(twelve.glob("*.png"))
+    words = tmp_path / "words.txt"
+    words.write_text("\n".join(["22222", *(file.stem[:5] for file in files[1:])]))
+    parts = [word for part in ("train", "validation", "test") for word in ("--part", part)]
+
+    result = run("evaluate", "four", "--data", twelve, *parts, "--length", "5", "--lexicon", words, "--json")
+
+    figures = json.loads(result.stdout)
+    with_m = sum("m" in file.stem[:5] for file in files[1:])
+    assert figures["model"] == f"four@{find_card('four').card.fingerprint}"
+    assert figures["parts"] == ["train", "validation", "test"]
+    assert figures["constraints"] == [
+        {"kind": "length", "text": "5", "from_card": False},
+        {"kind": "regex", "text": "[^m]+", "from_card": True},
+        {"kind": "lexicon", "text": str(words), "from_card": False, "words": 12},
+    ]
+    assert figures["proven"] == 12
+    assert figures["labels_ruled_out"] == 1 + with_m
+    assert len(figures["errors"]) == 1 + with_m
 
 
 REFUSED = [
@@ -125,7 +151,14 @@ REFUSED = [
     ),
     (
         ("--model", "four", "--decoder", "greedy"),
-        "the greedy decoder keeps to a charset and to nothing else; choose the exact decoder",
+        "the greedy decoder keeps to a charset and to nothing else; choose the exact decoder "
+        "(the model's card adds: length, regex; --unconstrained leaves that out)",
+    ),
+    (
+        ("--model", "four", "--pattern", "DDLLL"),
+        "length '4' and pattern 'DDLLL' and regex '[^m]+' together allow no answer that fits the model: "
+        "at most 25 characters (its time steps) of '2345678bcdefgmnpwxy' "
+        "(the model's card adds: length, regex; --unconstrained leaves that out)",
     ),
 ]
 
