@@ -223,9 +223,9 @@ class _Tally:
         if self.left_out:
             why, advice = f"that {self._allowed.charset_by} leaves out", "give a wider --charset"
             yield f"{self._labels_using(self.left_out)} {why}; {unless}{advice}"
+        rules = [rule.name for rule in self._allowed.rules]
         if self.ruled_out:
             verb = "is" if self.ruled_out == 1 else "are"
-            rules = [rule.name for rule in self._allowed.rules]
             # Each rule by itself may allow what all of them together do not.
             by = listed([name for name in rules if name in self.ruled_out_by] or rules)
             counted = f"{self.ruled_out:,} of {self.labelled:,} labels {verb} ruled out by {by}"
@@ -233,7 +233,7 @@ class _Tally:
         if self._allowed.has_lost_words and self.labelled:
             yield (
                 "the words of this job (lexicon.txt in its run folder) are missing or are not those it was "
-                "sent with, so labels ruled out by the lexicon are not counted"
+                f"sent with, so labels ruled out by {listed(rules or ['--lexicon'])} are not counted"
             )
         if 0 < self.labelled < FEW_LABELS:
             noun = "label" if self.labelled == 1 else "labels"

@@ -101,12 +101,13 @@ class DecodingFacts:
         total = self.proven + self.unproven
         if self.unproven <= _MANY * total:
             return None
+        are = "is" if self.unproven == 1 else "are"
         room = ""
         if self.constraints:
             verb = "leaves" if len(self.constraints) == 1 else "leave"
             room = f", and whether {self._named} {verb} room for what they show"
         return (
-            f"{self.unproven:,} of {total:,} answers are not proven: another allowed text may be more "
+            f"{self.unproven:,} of {total:,} answers {are} not proven: another allowed text may be more "
             f"probable to the model; look whether the images are like those that it was trained on{room}"
         )
 

@@ -127,9 +127,9 @@ def _allowed(folder: RunFolder, facts: JobFacts, reading: Reading, model: ModelF
     """What job and card let the model answer, as far as it is known."""
     words = _kept_words(folder, facts)
     is_known = reading.options.lexicon is None or words is not None
-    if model.charset is None:
-        return Allowed(has_lost_words=not is_known)
     others = [constraint for constraint in _held(facts, reading) if constraint.kind != "charset"]
+    if model.charset is None:
+        return Allowed(rules=_names(others), has_lost_words=not is_known)
     texts = None
     try:
         constraints = texts_of(reading.options).parse(words)
@@ -143,17 +143,20 @@ def _allowed(folder: RunFolder, facts: JobFacts, reading: Reading, model: ModelF
         charset=None if among is None else "".join(char for char in model.charset if char in among),
         charset_by=HeldConstraint("charset", "", "charset" in reading.from_card).name,
         texts=texts,
-        rules=() if texts is None else _rules(others, words, model.charset, model.time_steps),
+        rules=_names(others) if texts is None else _rules(others, words, model),
         has_lost_words=not is_known,
     )
 
 
-def _rules(
-    held: list[HeldConstraint], words: Lexicon | None, charset: str, time_steps: int | None
-) -> tuple[Rule, ...]:
+def _names(held: list[HeldConstraint]) -> tuple[Rule, ...]:
+    return tuple(Rule(constraint.name) for constraint in held)
+
+
+def _rules(held: list[HeldConstraint], words: Lexicon | None, model: ModelFacts) -> tuple[Rule, ...]:
     """Each constraint by itself, where there are several to tell apart."""
-    if len(held) == 1 or time_steps is None:
-        return tuple(Rule(constraint.name) for constraint in held)
+    charset, time_steps = model.charset, model.time_steps
+    if len(held) == 1 or charset is None or time_steps is None:
+        return _names(held)
     rules = []
     for constraint in held:
         is_words = constraint.kind == "lexicon"

@@ -120,9 +120,21 @@ def test_without_the_words_nobody_knows(copy: str | None, run: RunFolder) -> Non
     assert to_json(summary)["labels_ruled_out"] is None
     assert summary.notes[0] == (
         "the words of this job (lexicon.txt in its run folder) are missing or are not those it was sent "
-        "with, so labels ruled out by the lexicon are not counted"
+        "with, so labels ruled out by --lexicon are not counted"
     )
     assert not [note for note in summarise(run, parse_labels_option("none")).notes if "lexicon" in note]
+
+
+def test_words_that_are_lost_leave_no_label_counted_by_the_other_constraints_either() -> None:
+    rules = (Rule("the card's length"), Rule("--lexicon"))
+    lost = [Allowed(rules=rules, has_lost_words=True), Allowed(has_lost_words=True)]
+    lines = [ResultLine(0, "ab.png", "ab", 0.5)]
+
+    several, unnamed = (measure(lines, StemLabels(), charset=CHARSET, allowed=allowed) for allowed in lost)
+
+    assert several.ruled_out is None
+    assert several.notes[0].endswith("so labels ruled out by the card's length and --lexicon are not counted")
+    assert unnamed.notes[0].endswith("so labels ruled out by --lexicon are not counted")
 
 
 GUILTY = [

@@ -243,7 +243,7 @@ def test_what_the_decoder_proved_is_told_and_explained() -> None:
     assert "Note for 1 of 10 images the model gives the allowed texts together less than 0.1 %" in told
     assert "Decoding exact, 1 best; regex <a>|b" in told
     assert "Proven 9 of 10 answers are certainly the most probable allowed text to the model" in told
-    assert "Note 1 of 10 answers are not proven: another allowed text may be more probable" in told
+    assert "Note 1 of 10 answers is not proven: another allowed text may be more probable" in told
     assert "Allowed mass the model gives the allowed texts 50.0 % on average" in told
     assert told.count("Proven") == 2
     assert "Proven" not in silent
