@@ -236,8 +236,7 @@ def test_regexes_are_read_or_refused_as_the_table_says() -> None:
     ],
 )
 def test_a_limit_is_the_codes(sentence: str, name: str) -> None:
-    value = pkgutil.resolve_name(name)
-    assert sentence.format(f"{value:,}") in " ".join(DOCUMENT.split())
+    assert sentence.format(f"{pkgutil.resolve_name(name):,}") in " ".join(DOCUMENT.split())
 
 
 def test_small_numbers_are_the_codes() -> None:
