@@ -50,7 +50,7 @@ class Evaluation:
     """The measurement of a model on some parts of a data set.
 
     Attributes:
-        decoder: what read the images, `greedy` or `beam`.
+        decoder: what read the images, one of `DECODERS`.
         exact_match: share of images whose whole text is right.
         character_accuracy: share of label positions with the right character at that position of the answer.
         character_error_rate: sum of edit distances over the sum of label lengths.

@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache, reduce
 from model_zoo.automaton import Automaton, bits, check_size, intersect, up_to
 from model_zoo.constraints import Constraints
 from model_zoo.errors import ConstraintError
-from model_zoo.pattern import match_pattern
+from model_zoo.pattern import match_pattern, quoted
 from model_zoo.regex import NO_PLACES, regex_automaton, regex_places
 from model_zoo.words import NONE_DROPPED, DroppedWords, fewest_frames, filter_words
 
@@ -245,5 +245,5 @@ def _named(constraints: Constraints) -> str:
         "pattern": constraints.pattern,
         "regex": constraints.regex,
     }
-    named = [f"{name} {text!r:.80}" for name, text in given.items() if text is not None]
+    named = [f"{name} {quoted(text)}" for name, text in given.items() if text is not None]
     return f"{' and '.join(named)} {'allows' if len(named) == 1 else 'together allow'}"
