@@ -66,9 +66,6 @@ class ConstraintTexts:
         return parse_constraints(self.charset, self.length, self.pattern, self.regex, lexicon)
 
 
-NO_TEXTS = ConstraintTexts()
-
-
 @dataclass(frozen=True)
 class Merged:
     """The constraints that hold, and the kinds of them that the model's card adds."""
