@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import importlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,8 @@ from torch import Tensor
 
 from model_zoo.exact.found import Found
 from model_zoo.exact.tables import LEFT, PROVEN, Ints, Tables
+
+Scores = np.ndarray[tuple[int, int, int], np.dtype[np.floating]]
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +36,7 @@ _WORDS_TIMES = 4
 _NARROW_TO, _NARROWING = 1e-3, 1_000
 
 _STORED_BYTES = 2**28  # of the prefixes of one item, at most
+_USUAL_ROOM = 1024  # prefixes of one item
 _ITEMS_A_THREAD = 128
 
 
@@ -63,22 +67,25 @@ def search(log_probs: Tensor, tables: Tables, n_best: int, found: Found) -> Ints
     trie = (t.trie.first_child, t.trie.child_column, t.trie.is_word)
     stored = max(64, min(2**16, _STORED_BYTES // (8 * (2 * T + 2 + len(t.columns)))))
     cap = MAX_EXPANDED * (_WORDS_TIMES if t.has_words else 1)
-    limits = (stored, min(stored, cap), _NARROWING, _NARROW_TO)
     outcomes = np.full(N, LEFT, np.int32)
-    filled = (
-        found.columns,
-        found.lengths,
-        found.chances,
-        found.mass,
-        found.share,
-        found.bound,
-        found.expanded,
-    )
+    it = found
+    filled = (it.columns, it.lengths, it.chances, it.mass, it.share, it.bound, it.expanded, outcomes)
     found.chances[:] = found.bound[:] = 0.0  # linear until the end
 
+    def run(part: Scores, room: int, results: Sequence[np.ndarray[Any, Any]]) -> None:
+        limits = (room, min(room, cap), _NARROWING, _NARROW_TO)
+        compiled.search(part, t.columns, automaton, t.is_free, trie, n_best, limits, *results)
+
     def search_part(part: slice) -> None:
-        results = (array[part] for array in (*filled, outcomes))
-        compiled.search(scores[part], t.columns, automaton, t.is_free, trie, n_best, limits, *results)
+        results = [array[part] for array in filled]
+        run(scores[part], min(stored, _USUAL_ROOM), results)
+        # Room for many prefixes costs time to get, and few items need it.
+        again = np.flatnonzero(found.expanded[part] == _USUAL_ROOM)
+        if len(again) and stored > _USUAL_ROOM:
+            with_room = [array[again] for array in results]
+            run(scores[part][again], stored, with_room)
+            for array, new in zip(results, with_room, strict=True):
+                array[again] = new
 
     _in_threads(search_part, N)
     with np.errstate(divide="ignore"):  # the log of nothing is -inf
@@ -107,10 +114,10 @@ def best_paths(log_probs: Tensor, tables: Tables, found: Found) -> Ints:
     return outcomes
 
 
-def _scores(log_probs: Tensor) -> np.ndarray[tuple[int, int, int], np.dtype[np.floating]]:
+def _scores(log_probs: Tensor) -> Scores:
     if log_probs.dtype not in (torch.float32, torch.float64):
         log_probs = log_probs.float()
-    scores: np.ndarray[tuple[int, int, int], np.dtype[np.floating]] = log_probs.contiguous().cpu().numpy()
+    scores: Scores = log_probs.contiguous().cpu().numpy()
     return scores
 
 
@@ -119,7 +126,11 @@ def _in_threads(work: Callable[[slice], None], N: int) -> None:
     if threads == 1:
         work(slice(0, N))
         return
-    # Small parts, so that one with hard items does not keep the others waiting.
-    size = -(-N // (4 * threads))
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, (slice(start, start + size) for start in range(0, N, size))))
+    # Smaller parts than threads, so that one with hard items does not keep the others waiting.
+    size = -(-N // (2 * threads))
+    list(_pool(threads).map(work, (slice(start, start + size) for start in range(0, N, size))))
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="decoder")
