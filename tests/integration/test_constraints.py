@@ -7,12 +7,13 @@ import random
 import re
 import shutil
 import signal
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from jobs import submit_on
-from processes import Finished, Fleet, producer, report_of, results_of, start_producer, wait_for
+from processes import Finished, Fleet, producer, report_of, results_of, start_producer
 
 from model_zoo.cards import BUILT_IN, find_card
 from model_zoo.constraint_texts import ConstraintTexts
@@ -111,11 +112,10 @@ def test_a_job_with_a_lexicon_outlives_its_producer_its_file_and_damage_in_redis
     fleet.start_worker(wait=False)
     log, client = tmp_path / "producer.log", connect(fleet.url).client
 
-    def is_noticed() -> bool:
-        client.set(job_key(job, "lexicon"), encode_lexicon("22222"))
-        return "sending it again" in log.read_text()
-
-    wait_for("a word on the other lexicon", is_noticed)
+    # The producer puts the right one when it sends: it must be wrong again before the worker looks.
+    other, deadline = encode_lexicon("22222"), time.monotonic() + 90
+    while "sending it again" not in log.read_text() and time.monotonic() < deadline:
+        client.set(job_key(job, "lexicon"), other)
 
     assert resumed.wait(timeout=120) == 0, log.read_text()
     assert "note: the lexicon has sha256 " in log.read_text()
