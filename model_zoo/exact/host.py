@@ -82,7 +82,8 @@ def search(log_probs: Tensor, tables: Tables, n_best: int, found: Found) -> Ints
         # Room for many prefixes costs time to get, and few items need it.
         again = np.flatnonzero(found.expanded[part] == _USUAL_ROOM)
         if len(again) and stored > _USUAL_ROOM:
-            with_room = [array[again] for array in results]
+            # Empty: what stands behind a shorter reading would be read with it.
+            with_room = [np.zeros_like(array[again]) for array in results]
             run(scores[part][again], stored, with_room)
             for array, new in zip(results, with_room, strict=True):
                 array[again] = new
@@ -126,7 +127,7 @@ def _in_threads(work: Callable[[slice], None], N: int) -> None:
     if threads == 1:
         work(slice(0, N))
         return
-    # Smaller parts than threads, so that one with hard items does not keep the others waiting.
+    # More parts than threads, so that one with hard items does not keep the others waiting.
     size = -(-N // (2 * threads))
     list(_pool(threads).map(work, (slice(start, start + size) for start in range(0, N, size))))
 

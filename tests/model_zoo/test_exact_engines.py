@@ -185,3 +185,17 @@ def test_a_gpu_says_what_the_cpu_says_by_other_methods(method: str) -> None:
         on_cpu = decode(log_probs, ABC, method=method, engine=engine)
         on_gpu = decode(log_probs.cuda(), ABC, method=method, engine=engine)
         _assert_same(on_gpu, on_cpu, rtol=1e-9)
+
+
+@pytest.mark.parametrize("n_best", [1, 4])
+def test_an_item_that_needs_more_room_is_read_as_if_it_had_it_at_once(
+    monkeypatch: pytest.MonkeyPatch, n_best: int
+) -> None:
+    log_probs = _emissions(200)
+    at_once = decode(log_probs, ABC, n_best=n_best, engine="compiled")
+    for room in (2, 3, 5, 8):
+        monkeypatch.setattr(host, "_USUAL_ROOM", room)
+        again = decode(log_probs, ABC, n_best=n_best, engine="compiled")
+        assert again.n_best_texts == at_once.n_best_texts
+        np.testing.assert_array_equal(again.log_probs, at_once.log_probs)
+        assert again.proven.tolist() == at_once.proven.tolist()
