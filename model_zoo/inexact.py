@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -81,11 +80,10 @@ def _normal_parts(
     log_probs: Tensor, tables: Tables, scores_of_item: int, found: Found, items: Items
 ) -> Iterator[tuple[Items, Tensor]]:
     """Cut the items so that their scores fit in memory; each part normalised, its columns' share entered."""
-    columns = torch.from_numpy(tables.columns).to(log_probs.device).long()
     size = max(1, _MAX_SCORES // max(scores_of_item, log_probs.shape[1] * log_probs.shape[2]))
     for start in range(0, len(items), size):
         part = items[start : start + size]
-        normal, share = normalise(log_probs[torch.from_numpy(part).to(log_probs.device)], columns, part)
+        normal, share = normalise(log_probs, tables.columns, part)
         found.share[part] = share.cpu().numpy()
         yield part, normal
 

@@ -61,9 +61,8 @@ def _search_certified(log_probs: Tensor, tables: Tables, found: Found) -> Ints:
     """Fill in what the greedy string proves; what became of each item, (N,)."""
     N = len(log_probs)
     outcomes = np.full(N, LEFT, np.int32)
-    columns = torch.from_numpy(tables.columns).to(log_probs.device).long()
     for part in _parts(np.arange(N), tables, log_probs.shape[1]):
-        normal, share = normalise(log_probs[int(part[0]) : int(part[-1]) + 1], columns, part)
+        normal, share = normalise(log_probs, tables.columns, part)
         it = certify(normal.exp())
         found.columns[part, 0, : it.columns.shape[1]] = it.columns.cpu().numpy()
         found.lengths[part, 0] = it.lengths.cpu().numpy()
@@ -77,8 +76,7 @@ def _search_certified(log_probs: Tensor, tables: Tables, found: Found) -> Ints:
 
 def _search_levels(log_probs: Tensor, tables: Tables, n_best: int, items: NDArray[np.intp]) -> Found:
     """What the level search finds of some items."""
-    columns = torch.from_numpy(tables.columns).to(log_probs.device).long()
-    normal, share = normalise(log_probs[torch.from_numpy(items).to(log_probs.device)], columns, items)
+    normal, share = normalise(log_probs, tables.columns, items)
     it = levels.search(normal, tables, n_best, WIDTHS)
     mass = torch.stack([it.mass, it.mass], 1)
     if tables.has_words:

@@ -401,8 +401,8 @@ def search(
         is_free: every string over the columns is allowed.
         trie: of `Tables`; one node without words where there is no lexicon.
         n_best: readings wanted.
-        limits: prefixes stored at most; expanded at most where the best string has less than 1e-3; for a
-            lexicon how many more are to narrow its mass, and how far, relative.
+        limits: prefixes stored at most; expanded at most once none of 1e-3 or more waits; for a lexicon how
+            many more are to narrow its mass, and how far, relative.
         readings: columns of the characters, (N, n_best, T), out.
         lengths: (N, n_best), -1 where there is no such reading, out.
         chances: probabilities among the strings over `columns`, (N, n_best), out.

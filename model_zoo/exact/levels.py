@@ -106,9 +106,8 @@ def search(log_probs: Tensor, tables: Tables, n_best: int, widths: Widths) -> Le
     best, cut = found.chances[:, 0], walk.cut_of(found.chances)
     open_ = found.bound >= cut
     hopeless = open_ & (best > NOTHING) & (found.bound - best > HOPELESS)
-    if (
-        tables.has_words
-    ):  # masses are those of the hull and say little of the words, whose mass is to be narrowed
+    if tables.has_words:
+        # Masses are those of the hull and say little of the words, whose mass is to be narrowed.
         open_, hopeless = torch.ones_like(open_), torch.zeros_like(open_)
     for items, width in ((open_ & ~hopeless, widths.usual), (hopeless, widths.hopeless)):
         found = _looked_again(walk, found, items, cut, width, n_best + _SPARE)
@@ -159,7 +158,7 @@ def _grown(array: Tensor, shape: list[int], value: float) -> Tensor:
 
 
 class _Walk:
-    """The search over one batch: what stays the same between its two passes."""
+    """The search over one batch: what stays the same in all its looks."""
 
     def __init__(self, log_probs: Tensor, entry: Tensor, mass: Tensor, tables: Tables, n_best: int) -> None:
         self.log_probs, self.entry, self.mass, self.n_best = log_probs, entry, mass, n_best
