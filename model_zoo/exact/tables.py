@@ -21,6 +21,9 @@ Bools = NDArray[np.bool_]
 # What became of an item: its readings are certified; the search was cut short; it is not decided here.
 PROVEN, CAPPED, LEFT = 0, 1, 2
 
+# The compiled search holds these numbers as they were when it was compiled, and numba's cache does not see
+# them change: who changes one also touches compiled.py.
+
 NOWHERE = -1  # in place of a state: there is none
 
 # Two probabilities closer than this, relative to the larger, are a tie: the sums are exact to about 1e-13.

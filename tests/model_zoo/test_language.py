@@ -9,6 +9,7 @@ from itertools import product
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from walking import accepts
 
 from model_zoo.constraints import Constraints, parse_constraints
 from model_zoo.errors import ConstraintError
@@ -24,18 +25,8 @@ def _strings(chars: str, longest: int) -> Iterator[str]:
         yield from map("".join, product(chars, repeat=length))
 
 
-def _accepts(language: Language, charset: str, text: str) -> bool:
-    columns = {charset[class_id - 1]: k for k, class_id in enumerate(language.classes)}
-    state = 0
-    for char in text:
-        state = language.next[state][columns[char]] if char in columns else -1
-        if state < 0:
-            return False
-    return language.accepting[state]
-
-
 def _allowed(language: Language, charset: str, longest: int) -> set[str]:
-    return {text for text in _strings(charset, longest) if _accepts(language, charset, text)}
+    return {text for text in _strings(charset, longest) if accepts(language, charset, text)}
 
 
 def test_without_constraints_everything_is_allowed() -> None:

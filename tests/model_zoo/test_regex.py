@@ -8,6 +8,7 @@ from itertools import product
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from walking import accepts
 
 from model_zoo import regex
 from model_zoo.constraints import Constraints
@@ -25,20 +26,10 @@ def _strings(chars: str) -> list[str]:
     return ["".join(text) for n in range(LONGEST + 1) for text in product(chars, repeat=n)]
 
 
-def _accepts(language: Language, text: str) -> bool:
-    columns = {CHARS[class_id - 1]: k for k, class_id in enumerate(language.classes)}
-    state = 0
-    for char in text:
-        state = language.next[state][columns[char]] if char in columns else -1
-        if state < 0:
-            return False
-    return language.accepting[state]
-
-
 def _agrees_with_python(text: str, strings: list[str]) -> None:
     wanted = {string for string in strings if re.fullmatch(text, string)}
     if language := _compiled(text):
-        assert {string for string in strings if _accepts(language, string)} == wanted
+        assert {string for string in strings if accepts(language, CHARS, string)} == wanted
     else:
         assert wanted <= {""}
 
