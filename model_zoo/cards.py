@@ -11,15 +11,16 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from model_zoo.card_parts import DECODERS, Accuracy, TrainingData
+from model_zoo.card_parts import Accuracy, Calibration, Member, Precision, TrainingData
+from model_zoo.card_rules import NAME_PATTERN, check_card
 from model_zoo.constraint_texts import ConstraintTexts
 from model_zoo.errors import CardError, ConstraintError, ModelNotFound, WeightsMismatch
 from model_zoo.language import compile_language
-from model_zoo.strict_json import from_object
+from model_zoo.strict_json import from_object, to_object
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -35,10 +36,13 @@ __all__ = [
     "zoo_folders",
 ]
 
-CARD_VERSION = 1
+# Version 2 added what is optional in `ModelCard`; all that version 1 says means the same.
+CARD_VERSION = 2
+_READ_VERSIONS = (1, 2)
 
-# Names become file names, queue names and Redis keys.
-NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+# What was measured of a model, not what it is.
+_MEASUREMENTS = frozenset({"accuracy", "calibration", "precision"})
+
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 
 DEFAULT_MODEL = "crnn-small"
@@ -55,8 +59,8 @@ class ModelCard:
         description: one sentence.
         architecture: a registered name, see `model_zoo.architectures`.
         options: arguments of that architecture.
-        weights: file name of the weights, in the card's folder.
-        sha256: of the weights file.
+        weights: file name of the weights, in the card's folder; empty in an ensemble's card.
+        sha256: of the weights file; empty likewise.
         charset: characters of class 1, 2, ...; class 0 is the blank.
         height: of the input, in pixels.
         width: of the input, in pixels.
@@ -74,6 +78,13 @@ class ModelCard:
         flops_per_image: 2 per multiply-add of convolutions, linear and recurrent layers.
         licence: of the weights.
         constraints: what every answer keeps, unless a job names its own of that kind; None: nothing.
+        temperature: by which log-probabilities are divided before they are normalised anew; None: 1.
+        members: the models that an ensemble asks.
+        training_images: file name, in the card's folder, of the list of the images it was fitted to: their
+            sha256, one a line; None: there is no list.
+        training_images_sha256: of that list.
+        calibration: what its probabilities are worth, where measured.
+        precision: from which probability on its answers are precise enough, where measured.
     """
 
     name: str
@@ -99,24 +110,27 @@ class ModelCard:
     flops_per_image: int
     licence: str
     constraints: ConstraintTexts | None = None
+    temperature: float | None = None
+    members: tuple[Member, ...] = ()
+    training_images: str | None = None
+    training_images_sha256: str | None = None
+    calibration: tuple[Calibration, ...] = ()
+    precision: tuple[Precision, ...] = ()
 
     @property
     def fingerprint(self) -> str:
-        """First 16 hex digits of sha256 over the weights' sha256 and the canonical card without its accuracy.
+        """First 16 hex digits of sha256 over the weights' sha256 and the canonical card without measurements.
 
         A new measurement of the same model keeps its queue; a changed charset does not.
         """
-        content = {key: value for key, value in self.to_object().items() if key != "accuracy"}
+        content = {key: value for key, value in self.to_object().items() if key not in _MEASUREMENTS}
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(f"{self.sha256}\n{canonical}".encode()).hexdigest()[:16]
 
     def to_object(self) -> dict[str, Any]:
-        """The card as a JSON object, without `constraints` where there are none, like cards of before."""
-        content = asdict(self)
-        del content["constraints"]
-        return (
-            content if self.constraints is None else {**content, "constraints": self.constraints.to_object()}
-        )
+        """The card as a JSON object, without what is optional and absent, like cards of before."""
+        content: dict[str, Any] = to_object(self)
+        return content
 
     def to_json(self) -> str:
         """The card's file, indented for readers."""
@@ -138,13 +152,14 @@ class ModelCard:
         if not isinstance(content, dict):
             raise CardError(f"card {source} is a JSON {type(content).__name__}; expected an object")
         version = content.pop("card_version", None)
-        if version != CARD_VERSION:
+        if type(version) is not int or version not in _READ_VERSIONS:
             raise CardError(
-                f"card {source} is of version {version!r}, this captchafleet reads version {CARD_VERSION}; "
-                "install the version that wrote it"
+                f"card {source} is of version {version!r}, this captchafleet reads versions "
+                f"{' and '.join(map(str, _READ_VERSIONS))}; install the version that wrote it"
             )
         constraints = content.pop("constraints", None)
-        card = _checked(from_object(cls, {**content, "constraints": None}, source), source)
+        card = from_object(cls, content, source)
+        check_card(card, source)
         return card if constraints is None else _constrained(card, constraints, source)
 
 
@@ -264,23 +279,6 @@ def _at_path(path: Path) -> FoundModel:
             f"folder {str(path)!r} holds {len(cards)} cards; expected one, so name the card file itself"
         )
     return FoundModel(read_card(cards[0]), path)
-
-
-def _checked(card: ModelCard, source: str) -> ModelCard:
-    """The rules between fields, one sentence each."""
-    if not NAME_PATTERN.fullmatch(card.name):
-        raise CardError(f"card {source} has the name {card.name!r}; use letters, digits and . _ - only")
-    if Path(card.weights).name != card.weights:
-        raise CardError(
-            f"card {source} names weights {card.weights!r}; give a file name in the card's folder"
-        )
-    if len(set(card.charset)) != len(card.charset) or not card.charset:
-        raise CardError(f"card {source} has the charset {card.charset!r}; expected distinct characters")
-    if card.decoder not in DECODERS:
-        raise CardError(f"card {source} has the decoder {card.decoder!r}; expected {', '.join(DECODERS)}")
-    if min(card.height, card.width, card.time_steps, card.beam_width) < 1 or not card.std > 0:
-        raise CardError(f"card {source} has a size, T, beam width or std that is not positive")
-    return card
 
 
 def _constrained(card: ModelCard, constraints: object, source: str) -> ModelCard:

@@ -64,6 +64,7 @@ STANDARD_ONLY = {
     "worker.contract",
     "worker.settings",
     "model_zoo.card_parts",
+    "model_zoo.card_rules",
     "model_zoo.cards",
     "model_zoo.charset",
     "model_zoo.constraint_texts",

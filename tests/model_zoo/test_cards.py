@@ -164,8 +164,9 @@ DATA = json.loads(CARD.to_json())["data"]
             "",
         ),
         (
-            changed(card_version=2),
-            "card X is of version 2, this captchafleet reads version 1; install the version that wrote it",
+            changed(card_version=3),
+            "card X is of version 3, this captchafleet reads versions 1 and 2; "
+            "install the version that wrote it",
             "from the future",
         ),
         (changed(charset=None), "card X lacks: charset", "a missing field"),

@@ -287,4 +287,4 @@ def test_mean_and_std_are_of_grey_values_from_0_to_1() -> None:
 def test_the_card_is_json_with_its_version(options: TrainOptions) -> None:
     train(options)
 
-    assert json.loads((options.out / "tiny.json").read_text())["card_version"] == 1
+    assert json.loads((options.out / "tiny.json").read_text())["card_version"] == 2
