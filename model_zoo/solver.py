@@ -219,7 +219,11 @@ def load_solver(name_or_path: str | Path, device: str = "auto", precision: str =
     card, directory = find_card(name_or_path)
     path = verify_weights(card, directory)
     network = build(
-        card.architecture, card.options, n_classes=Charset(card.charset).n_classes, height=card.height
+        card.architecture,
+        card.options,
+        n_classes=Charset(card.charset).n_classes,
+        height=card.height,
+        width=card.width,
     )
     try:
         network.load_state_dict(load_file(path))

@@ -7,33 +7,53 @@ adds one, also from outside this package; `build` makes one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
 from model_zoo.architectures.crnn import CrnnSmall
+from model_zoo.architectures.crnn_resnet34 import CrnnResnet34
+from model_zoo.architectures.positional import XResnet34Flat, XResnet34Pool
 from model_zoo.errors import CardError
 
 Builder = Callable[..., nn.Module]
 
-_BUILDERS: dict[str, Builder] = {}
 
+@dataclass(frozen=True)
+class Architecture:
+    """A kind of network.
 
-def register(name: str, builder: Builder) -> None:
-    """Make `builder` known under `name`.
-
-    Args:
+    Attributes:
         name: what cards and `--architecture` say.
-        builder: called with `n_classes`, `height` and the options of the card, all by keyword.
+        builder: called with `n_classes`, `height`, `width` and the options of the card, all by keyword.
+        description: one sentence for people who choose.
+    """
+
+    name: str
+    builder: Builder
+    description: str
+
+
+_KNOWN: dict[str, Architecture] = {}
+
+
+def register(name: str, builder: Builder, description: str) -> None:
+    """Make `builder` known under `name`; see `Architecture`.
 
     Raises:
         ValueError: the name is taken by another builder.
     """
-    if _BUILDERS.setdefault(name, builder) is not builder:
+    if _KNOWN.setdefault(name, Architecture(name, builder, description)).builder is not builder:
         raise ValueError(f"architecture {name!r} is registered already; choose another name")
 
 
-def build(name: str, options: Mapping[str, Any], *, n_classes: int, height: int) -> nn.Module:
+def architectures() -> tuple[Architecture, ...]:
+    """Every registered architecture, by name."""
+    return tuple(_KNOWN[name] for name in sorted(_KNOWN))
+
+
+def build(name: str, options: Mapping[str, Any], *, n_classes: int, height: int, width: int) -> nn.Module:
     """A fresh network.
 
     Args:
@@ -41,18 +61,34 @@ def build(name: str, options: Mapping[str, Any], *, n_classes: int, height: int)
         options: its own settings, as the card holds them; {} for the defaults.
         n_classes: C, the characters and the blank.
         height: H of the input.
+        width: W of the input.
 
     Raises:
         CardError: an unknown architecture, or options that it does not take.
     """
-    if name not in _BUILDERS:
-        raise CardError(f"architecture {name!r} is unknown; known are {', '.join(sorted(_BUILDERS))}")
+    if name not in _KNOWN:
+        raise CardError(f"architecture {name!r} is unknown; known are {', '.join(sorted(_KNOWN))}")
     try:
-        return _BUILDERS[name](n_classes=n_classes, height=height, **options)
+        return _KNOWN[name].builder(n_classes=n_classes, height=height, width=width, **options)
     except (TypeError, ValueError) as error:
         raise CardError(
             f"architecture {name!r} does not take the options {dict(options)}: {error}"
         ) from error
 
 
-register("crnn-small", CrnnSmall)
+register("crnn-small", CrnnSmall, "Residual CNN and one BiLSTM, a frame per 8 columns, read by CTC.")
+register(
+    "crnn-resnet34",
+    CrnnResnet34,
+    "The post's third: torchvision's resnet34 up to its third stage, two BiLSTMs, read by CTC.",
+)
+register(
+    "xresnet34-pool",
+    XResnet34Pool,
+    "The post's first: xresnet34, pooled to one vector, which gives five characters at once.",
+)
+register(
+    "xresnet34-flat",
+    XResnet34Flat,
+    "The post's second: xresnet34, flattened instead of pooled, which gives five characters at once.",
+)

@@ -14,9 +14,10 @@ def count_parameters(network: nn.Module) -> int:
 
 
 def count_flops(network: nn.Module, height: int, width: int) -> tuple[int, int]:
-    """Operations of one image, 2 per multiply-add, over convolutions, linear and LSTM layers.
+    """Operations of one image, 2 per multiply-add, over convolutions, linear and recurrent layers.
 
-    Normalisation, activations and sums are left out, as is usual: they are under 2 % here.
+    Normalisation, activations and sums are left out, as is usual: they are under 2 % here. Only shapes count,
+    so a network on torch's `meta` device, which computes nothing, will do.
 
     Args:
         network: takes (N, 1, H, W), gives (N, T, C).
@@ -30,19 +31,21 @@ def count_flops(network: nn.Module, height: int, width: int) -> tuple[int, int]:
 
     def count(layer: nn.Module, inputs: tuple[torch.Tensor, ...], output: Any) -> None:
         nonlocal multiply_adds
-        if isinstance(layer, nn.Conv2d):
-            multiply_adds += layer.weight.numel() * output.shape[-2] * output.shape[-1]
+        if isinstance(layer, nn.Conv1d | nn.Conv2d):
+            multiply_adds += layer.weight.numel() * output[0, 0].numel()
         elif isinstance(layer, nn.Linear):
             multiply_adds += layer.weight.numel() * (output.numel() // output.shape[-1])
-        elif isinstance(layer, nn.LSTM):
+        elif isinstance(layer, nn.RNNBase):
             matrices = sum(weight.numel() for weight in layer.parameters() if weight.dim() == 2)
-            multiply_adds += matrices * inputs[0].shape[1]  # (1, T, features): each matrix once per frame
+            # One image, so (1, T, features) or (T, 1, features): each matrix once per frame.
+            multiply_adds += matrices * inputs[0][..., 0].numel()
 
     hooks = [layer.register_forward_hook(count) for layer in network.modules()]
     training = network.training
+    device = next((parameter.device for parameter in network.parameters()), None)
     try:
         with torch.inference_mode():
-            frames = network.eval()(torch.zeros(1, 1, height, width)).shape[1]
+            frames = network.eval()(torch.zeros(1, 1, height, width, device=device)).shape[1]
     finally:
         for hook in hooks:
             hook.remove()

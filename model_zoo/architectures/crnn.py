@@ -45,6 +45,7 @@ class CrnnSmall(nn.Module):
     Args:
         n_classes: C, the characters and the blank.
         height: H of the input.
+        width: W of the input; any, it gives T.
         channels: after the stem and after each of the three blocks.
         hidden: units of the recurrent layer, in each direction.
         dropout: share of features dropped before and after the recurrent layer, in training alone.
@@ -54,6 +55,7 @@ class CrnnSmall(nn.Module):
         self,
         n_classes: int,
         height: int,
+        width: int,
         *,
         channels: Sequence[int] = (32, 48, 96, 96),
         hidden: int = 64,

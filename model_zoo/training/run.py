@@ -122,6 +122,7 @@ class _Run:
             options.architecture_options,
             n_classes=self.charset.n_classes,
             height=options.height,
+            width=options.width,
         )
         self.flops, self.time_steps = count_flops(network, options.height, options.width)
         data.check_labels([file.label for file in self.files], self.time_steps)

@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch import nn
 
-from model_zoo.architectures import build, register
+from model_zoo.architectures import architectures, build, register
 from model_zoo.architectures.cost import count_flops, count_parameters
 from model_zoo.architectures.crnn import CrnnSmall
 from model_zoo.errors import CardError
 
 
 def test_crnn_small_gives_25_frames_of_probabilities_for_an_image_of_200_columns() -> None:
-    network = build("crnn-small", {}, n_classes=20, height=50).eval()
+    network = build("crnn-small", {}, n_classes=20, height=50, width=200).eval()
 
     log_probs = network(torch.rand(3, 1, 50, 200))
 
@@ -22,7 +22,7 @@ def test_crnn_small_gives_25_frames_of_probabilities_for_an_image_of_200_columns
 
 
 def test_crnn_small_has_less_than_half_a_million_parameters() -> None:
-    assert count_parameters(build("crnn-small", {}, n_classes=20, height=50)) == 464_596
+    assert count_parameters(build("crnn-small", {}, n_classes=20, height=50, width=200)) == 464_596
 
 
 @pytest.mark.parametrize(
@@ -37,13 +37,13 @@ def test_crnn_small_has_less_than_half_a_million_parameters() -> None:
 def test_the_frames_are_an_eighth_of_the_columns_rounded_up(
     height: int, width: int, frames: int, reason: str
 ) -> None:
-    network = build("crnn-small", {}, n_classes=5, height=height).eval()
+    network = build("crnn-small", {}, n_classes=5, height=height, width=width).eval()
 
     assert network(torch.rand(1, 1, height, width)).shape == (1, frames, 5)
 
 
 def test_options_of_the_card_reach_the_network() -> None:
-    small = build("crnn-small", {"channels": [4, 4, 8, 8], "hidden": 8}, n_classes=5, height=50)
+    small = build("crnn-small", {"channels": [4, 4, 8, 8], "hidden": 8}, n_classes=5, height=50, width=200)
 
     assert count_parameters(small) < 10_000
 
@@ -51,7 +51,12 @@ def test_options_of_the_card_reach_the_network() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("crnn-9", {}, "architecture 'crnn-9' is unknown; known are crnn-small"),
+        (
+            "crnn-9",
+            {},
+            "architecture 'crnn-9' is unknown; "
+            f"known are {', '.join(architecture.name for architecture in architectures())}",
+        ),
         (
             "crnn-small",
             {"depth": 3},
@@ -70,17 +75,17 @@ def test_what_cannot_be_built_is_said_in_a_sentence(
     name: str, options: dict[str, object], message: str
 ) -> None:
     with pytest.raises(CardError) as caught:
-        build(name, options, n_classes=5, height=50)
+        build(name, options, n_classes=5, height=50, width=200)
     assert str(caught.value) == message
 
 
 def test_a_name_is_registered_once() -> None:
-    register("crnn-small", CrnnSmall)  # the same again is harmless
+    register("crnn-small", CrnnSmall, "again")  # the same again is harmless
 
     with pytest.raises(
         ValueError, match=r"^architecture 'crnn-small' is registered already; choose another name$"
     ):
-        register("crnn-small", nn.Linear)
+        register("crnn-small", nn.Linear, "another")
 
 
 class OfEachKind(nn.Module):

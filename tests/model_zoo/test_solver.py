@@ -30,7 +30,7 @@ OPTIONS = {"channels": [4, 4, 8, 8], "hidden": 8}
 def card_file(tmp_path: Path) -> Path:
     """A model on disk: a small network with random weights."""
     torch.manual_seed(3)
-    network = build("crnn-small", OPTIONS, n_classes=5, height=50)
+    network = build("crnn-small", OPTIONS, n_classes=5, height=50, width=200)
     weights = tmp_path / "tiny.safetensors"
     save_file(network.state_dict(), weights)
     card = ModelCard(
