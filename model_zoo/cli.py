@@ -15,6 +15,7 @@ import click
 from model_zoo.cards import DEFAULT_MODEL, ModelCard, available_models, find_card
 from model_zoo.cli_data import evaluate, generate, split
 from model_zoo.cli_errors import CONTEXT, ZooGroup
+from model_zoo.cli_fetch import fetch_data
 from model_zoo.cli_notes import answer_lines, naming_the_cards, note_foreign
 from model_zoo.cli_options import solver_options, wish
 from model_zoo.cli_train import train
@@ -37,12 +38,18 @@ def main() -> None:
 
 
 @main.command("list")
-def list_models() -> None:
+@option("--architectures", is_flag=True, help="List what `train --architecture` takes, and what it costs.")
+def list_models(architectures: bool) -> None:
     """List the models there are.
 
     \b
     Example: model-zoo list
     """
+    if architectures:
+        from model_zoo.cli_architectures import architecture_lines
+
+        click.echo("\n".join(architecture_lines()))
+        return
     for card in available_models():
         click.echo(f"{card.name}@{card.fingerprint}  {card.description}{_best_figure(card)}")
 
@@ -102,7 +109,7 @@ def solve(
         raise click.exceptions.Exit(1)
 
 
-for command in (train, evaluate, split, generate):
+for command in (train, evaluate, split, generate, fetch_data):
     main.add_command(command)
 
 

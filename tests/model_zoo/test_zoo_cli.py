@@ -32,7 +32,16 @@ def test_every_command_has_a_sentence_and_an_example(name: str) -> None:
 
 
 def test_the_commands_are_those_that_the_readme_promises() -> None:
-    assert sorted(main.commands) == ["evaluate", "generate", "list", "show", "solve", "split", "train"]
+    assert sorted(main.commands) == [
+        "evaluate",
+        "fetch-data",
+        "generate",
+        "list",
+        "show",
+        "solve",
+        "split",
+        "train",
+    ]
 
 
 def test_list_names_the_model_its_fingerprint_and_its_figure() -> None:
