@@ -13,8 +13,11 @@ from model_zoo.errors import ZooError
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
-# What `pip install captchafleet` alone does not bring.
-_WORKER_EXTRA = frozenset({"numpy", "PIL", "safetensors", "torch", "torchvision"})
+# What `pip install captchafleet` alone does not bring, and the extra that does.
+_EXTRA_OF = {
+    **dict.fromkeys(("numpy", "PIL", "safetensors", "torch", "torchvision"), "worker"),
+    "scipy": "train",
+}
 
 
 class UserError(click.ClickException):
@@ -55,11 +58,12 @@ class ZooGroup(click.Group):
         except ZooError as error:
             raise UserError(str(error)) from error
         except ModuleNotFoundError as error:
-            if error.name is None or error.name.partition(".")[0] not in _WORKER_EXTRA:
+            extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
+            if extra is None:
                 raise
             raise UserError(
-                f"this command needs captchafleet[worker] ({error.name} is not installed); "
-                "run: pip install 'captchafleet[worker]'"
+                f"this command needs captchafleet[{extra}] ({error.name} is not installed); "
+                f"run: pip install 'captchafleet[{extra}]'"
             ) from error
 
 

@@ -47,3 +47,18 @@ def normalise(
             )
     share = (chosen.logsumexp(2) - values.logsumexp(2)).sum(1)
     return chosen.log_softmax(2), share
+
+
+def temper(log_probs: Tensor, temperature: float | None) -> Tensor:
+    """Log-probabilities divided by the temperature and normalised anew; above 1 they become less sure.
+
+    Args:
+        log_probs: (N, T, C), frames that sum to one; -inf stays -inf.
+        temperature: positive; None and 1 change nothing.
+
+    Returns:
+        (N, T, C).
+    """
+    if temperature is None or temperature == 1:
+        return log_probs
+    return (log_probs / temperature).log_softmax(-1)

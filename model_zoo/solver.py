@@ -25,6 +25,7 @@ from model_zoo.constraints import Constraints
 from model_zoo.decode import NO_CONSTRAINTS, Candidate, Decoded, decode
 from model_zoo.errors import DeviceError, UnreadableImage, WeightsMismatch
 from model_zoo.exact.tables import tabulate
+from model_zoo.frames import temper
 from model_zoo.language import compile_language
 from model_zoo.preprocess import DEFAULT_LIMITS, ImageLimits, ImageSource, read_image, resize_grey, to_batch
 
@@ -186,8 +187,12 @@ class Solver:
             batch: uint8 (N, 1, H, W), grey; on any device.
 
         Returns:
-            float32 (N, T, C) on the solver's device.
+            float32 (N, T, C) on the solver's device, at the card's temperature.
         """
+        return temper(self.raw_log_probs(batch), self.card.temperature)
+
+    def raw_log_probs(self, batch: torch.Tensor) -> torch.Tensor:
+        """`log_probs` at temperature 1, to which a temperature is fitted."""
         if not len(batch):
             return torch.empty((0, self.card.time_steps, self.charset.n_classes), device=self.device)
         pixels = batch.to(self.device, non_blocking=True).float()
