@@ -8,32 +8,36 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from model_zoo.cli_errors import CONTEXT, Stopped
-from model_zoo.cli_options import FOLDER, data_option
+from model_zoo.cli_options import FOLDER
+from model_zoo.cli_recipe import recipe_options, take_recipe
 from model_zoo.constraints import parse_length
-from model_zoo.env_options import FiniteRange, option
+from model_zoo.env_options import option
 
 if TYPE_CHECKING:
+    from model_zoo.cards import ModelCard
     from model_zoo.training.log import EpochLog
     from model_zoo.training.run import TrainOptions, TrainStart
 
 
 @click.command(context_settings=CONTEXT)
-@data_option
+@option("--data", type=FOLDER, help="Folder of images named LABEL.png or LABEL_anything.png.")
 @option("--name", required=True, help="Of the new model.")
 @option("--out", type=FOLDER, default="zoo", help="Zoo folder that gets the model.")
-@option("--architecture", default="crnn-small", help="Kind of network.")
+@option("--architecture", help="Kind of network. [default: crnn-small, or that of --start-from]")
 @option("--height", type=click.IntRange(16, 512), default=50, help="Input, in pixels.")
 @option("--width", type=click.IntRange(16, 2048), default=200, help="Input, in pixels.")
 @option("--length", help="Allowed lengths of labels, like 5 or 4-6. [default: found out]")
-@option("--epochs", type=click.IntRange(1, 10_000), default=60, help="Passes over the images.")
+@option("--parts", default="train", help="What is trained on: train, all, or numbers of parts like 2-9.")
 @option(
-    "--synthetic",
-    type=click.IntRange(0, 100_000),
-    default=0,
-    help="Extra images an epoch in the style of Kaptcha; useful only if your captcha looks like it.",
+    "--validation",
+    default="rest",
+    help="What is measured after every epoch: parts, none, rest (the validation part unless it is trained "
+    "on), or random (a tenth of all images; the others are trained on).",
 )
-@option("--seed", type=int, default=0, help="Of everything random.")
-@option("--learning-rate", type=FiniteRange(0, 1, min_open=True), default=3e-3, help="Peak of the cycle.")
+@option("--start-from", "start", metavar="NAME_OR_PATH", help="Model whose weights to begin with.")
+@recipe_options
+@option("--device", default="auto", help="Where to run: auto, cpu, cuda or cuda:N.")
+@option("--compile/--no-compile", "compiled", help="Use torch.compile; slow to start, for long runs on CUDA.")
 @option("--source", default="", show_default=False, help="Where the images come from, for the card.")
 @option("--licence", default="not said", help="Of the weights, for the card.")
 @option("--resume", is_flag=True, help="Go on with a run that was stopped.")
@@ -47,10 +51,9 @@ def train(length: str | None, out: Path, name: str, **options: Any) -> None:
     """
     allowed = parse_length(length) if length else None
     try:
-        from model_zoo.training.recipe import Recipe
         from model_zoo.training.run import TrainOptions
 
-        recipe = Recipe(**{key: options.pop(key) for key in ("epochs", "synthetic", "seed", "learning_rate")})
+        recipe = take_recipe(options)
         _train(TrainOptions(name=name, out=out, length=allowed, recipe=recipe, **options))
     except KeyboardInterrupt as interrupt:
         raise Stopped(_where_it_stopped(out, name)) from interrupt
@@ -71,22 +74,30 @@ def _train(options: TrainOptions) -> None:
             console.print(_in_words(options, start), soft_wrap=True, markup=False, highlight=False)
 
         def show(log: EpochLog) -> None:
-            text = f"loss {log.loss:.3f}, validation {log.validation_exact_match:.1%}"
+            text = f"loss {log.loss:.3f}"
+            if log.validation_exact_match is not None:
+                text += f", validation {log.validation_exact_match:.1%}"
             progress.update(task, completed=log.epoch, description=text)
 
         card = run(options, show, announce)
+    click.echo(f"{options.out / card.name}.json: {_figure(card)}")
+
+
+def _figure(card: ModelCard) -> str:
+    if not card.accuracy:
+        return "no validation images, so nothing is known of it yet"
     match = card.accuracy[0]
-    click.echo(
-        f"{options.out / card.name}.json: exact match {match.value:.1%} on {match.n} validation images"
-    )
+    return f"exact match {match.value:.1%} on {match.n} validation images"
 
 
 def _in_words(options: TrainOptions, start: TrainStart) -> str:
     """What is about to happen; all there is to see for a while where there is no terminal."""
-    extra = f" and {options.recipe.synthetic} generated" if options.recipe.synthetic else ""
+    numbers = [str(start.images)] if start.images else []
+    if options.recipe.synthetic:
+        numbers.append(f"{options.recipe.synthetic} generated")
     after = f" from epoch {start.epochs_done + 1} on" if start.epochs_done else ""
     return (
-        f"Training {options.name} on {start.images}{extra} images, {options.recipe.epochs} epochs{after}; "
+        f"Training {options.name} on {' and '.join(numbers)} images, {options.recipe.epochs} epochs{after}; "
         f"{start.log} gets a line an epoch."
     )
 

@@ -30,7 +30,7 @@ class TrainingState:
 
     Attributes:
         network: being trained.
-        average: its running average, the one that is shipped.
+        average: its running average, the one that is shipped; the network itself where none is kept.
         optimizer: of `network`.
         epoch: epochs done.
     """
@@ -50,7 +50,9 @@ def save_checkpoint(path: Path, state: TrainingState, recipe: Recipe, data: str)
         recipe: of the run.
         data: hash of the training data.
     """
-    tensors = _named("network", state.network.state_dict()) | _named("average", state.average.state_dict())
+    tensors = _named("network", state.network.state_dict())
+    if state.average is not state.network:
+        tensors |= _named("average", state.average.state_dict())
     for number, moments in state.optimizer.state_dict()["state"].items():
         tensors |= _named(f"optimizer{_SEPARATOR}{number}", moments)
     metadata = {"epoch": str(state.epoch), "recipe": _canonical(recipe), "data": data}
@@ -74,12 +76,25 @@ def load_checkpoint(path: Path, state: TrainingState, recipe: Recipe, data: str)
             f"the run at {path} had another recipe or other data; resume with its options, or delete the file"
         )
     state.network.load_state_dict(_below("network", tensors))
-    state.average.load_state_dict(_below("average", tensors))
-    content = state.optimizer.state_dict()
-    numbers = sorted({int(key.split(_SEPARATOR)[1]) for key in tensors if key.startswith("optimizer")})
-    content["state"] = {number: _below(f"optimizer{_SEPARATOR}{number}", tensors) for number in numbers}
-    state.optimizer.load_state_dict(content)
+    if state.average is not state.network:
+        state.average.load_state_dict(_below("average", tensors))
+    _load_optimizer(state.optimizer, tensors)
     state.epoch = int(metadata["epoch"])
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
+    content = optimizer.state_dict()
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    numbers = sorted({int(key.split(_SEPARATOR)[1]) for key in tensors if key.startswith("optimizer")})
+    content["state"] = {
+        number: {
+            # Laid out in memory like the parameter, which the fused update takes for granted.
+            key: torch.empty_like(parameters[number]).copy_(value) if value.dim() else value
+            for key, value in _below(f"optimizer{_SEPARATOR}{number}", tensors).items()
+        }
+        for number in numbers
+    }
+    optimizer.load_state_dict(content)
 
 
 def write_safetensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
@@ -93,7 +108,7 @@ def write_safetensors(path: Path, tensors: dict[str, torch.Tensor], metadata: di
 
 
 def _named(prefix: str, tensors: dict[str, Any]) -> dict[str, torch.Tensor]:
-    return {f"{prefix}{_SEPARATOR}{key}": value.clone() for key, value in tensors.items()}
+    return {f"{prefix}{_SEPARATOR}{key}": value for key, value in tensors.items()}
 
 
 def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -35,6 +35,17 @@ class LabelledImages:
         return LabelledImages(torch.cat((self.pixels, other.pixels)), self.labels + other.labels)
 
 
+@dataclass(frozen=True)
+class Normalisation:
+    """Of grey values in 0..1: (value - mean) / std."""
+
+    mean: float
+    std: float
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        return (images - self.mean) / self.std
+
+
 def load_images(files: Sequence[LabelledFile], height: int, width: int) -> LabelledImages:
     """The images of `files` at one size.
 
@@ -82,15 +93,25 @@ def mean_and_std(pixels: torch.Tensor) -> tuple[float, float]:
     return round(values.mean().item(), 4), round(max(values.std().item(), 1e-3), 4)
 
 
-def check_labels(labels: Sequence[str], time_steps: int) -> None:
-    """Refuse labels that T frames cannot carry: a frame a character, and a blank between equal neighbours.
+def check_labels(labels: Sequence[str], time_steps: int, positions: int | None = None) -> None:
+    """Refuse labels that the network cannot give.
+
+    Args:
+        labels: of the images.
+        time_steps: T; CTC needs a frame a character, and a blank between equal neighbours.
+        positions: of a network with one output a character, which has no frames; else None.
 
     Raises:
         DataError: such a label.
     """
     for label in labels:
+        if positions is not None and len(label) > positions:
+            raise DataError(
+                f"label {label!r} has {len(label)} characters, the network has {positions} positions; "
+                "train another architecture, or leave out such images"
+            )
         needed = len(label) + sum(a == b for a, b in itertools.pairwise(label))
-        if needed > time_steps:
+        if positions is None and needed > time_steps:
             raise DataError(
                 f"label {label!r} needs {needed} time steps, the model has {time_steps}; "
                 "train with a wider input (--width)"

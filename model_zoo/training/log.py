@@ -11,21 +11,31 @@ from model_zoo.errors import DataError
 
 @dataclass(frozen=True)
 class EpochLog:
-    """One line.
+    """One line; a figure that was not measured is empty.
 
     Attributes:
         epoch: 1, 2, ...
         images: trained on in this epoch, synthetic ones included.
-        loss: mean CTC loss of an image, augmented.
-        validation_exact_match: of the averaged weights, with greedy decoding.
-        seconds: that the epoch took.
+        loss: mean loss of an image, augmented.
+        validation_loss: mean loss of a validation image, not augmented.
+        validation_character_accuracy: see `metrics.Measured`.
+        validation_exact_match: with greedy decoding.
+        validation_beam_exact_match: with a prefix beam search of width 10.
+        weights: what was validated, `average` or `network` (as trained).
+        learning_rate: of the last step.
+        seconds: that the epoch took, validation included.
     """
 
     epoch: int
     images: int
     loss: float
-    validation_exact_match: float
-    seconds: float
+    validation_loss: float | None = None
+    validation_character_accuracy: float | None = None
+    validation_exact_match: float | None = None
+    validation_beam_exact_match: float | None = None
+    weights: str = "network"
+    learning_rate: float = 0.0
+    seconds: float = 0.0
 
 
 def append(path: Path, log: EpochLog) -> None:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from model_zoo.errors import DataError
+
+PRECISIONS = ("float32", "bfloat16")
+SCHEDULES = ("cosine", "one-cycle")
+PADDINGS = ("border", "reflection")
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,11 @@ class Augmentation:
         contrast: relative, either way.
         brightness: of grey values in 0..1, either way.
         noise: standard deviation of grey values in 0..1.
+        rotation_probability: that an image is rotated, scaled, sheared and shifted at all.
+        logit_brightness: below 1; added to the logit of grey values, see `augment`.
+        logit_contrast: below 1; multiplies the logit of grey values.
+        lighting_probability: that an image gets a new logit brightness; likewise a new logit contrast.
+        padding: what is beyond the edges, `border` (the last pixel repeated) or `reflection`.
     """
 
     rotation_degrees: float = 4.0
@@ -33,6 +44,18 @@ class Augmentation:
     contrast: float = 0.3
     brightness: float = 0.15
     noise: float = 0.05
+    rotation_probability: float = 1.0
+    logit_brightness: float = 0.0
+    logit_contrast: float = 0.0
+    lighting_probability: float = 1.0
+    padding: str = "border"
+
+
+# Nothing is changed; recipes say what they add to it.
+STILL = Augmentation(
+    rotation_degrees=0.0, scale=0.0, shear=0.0, shift_x=0.0, shift_y=0.0, elastic_pixels=0.0,
+    ripple_pixels=0.0, contrast=0.0, brightness=0.0, noise=0.0,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -40,16 +63,25 @@ class Recipe:
     """The settings of one run.
 
     Attributes:
-        epochs: passes over the training part.
+        epochs: passes over the training images.
         synthetic: generated images mixed into each epoch, new ones each time.
         seed: of everything random.
         batch_size: images a step.
         learning_rate: the peak of the cycle.
         weight_decay: of AdamW, on matrices and filters alone.
         warm_up: share of the steps before the peak.
-        averaging: decay of the running average of the weights, which is what is shipped.
-        clip: largest norm of a gradient.
+        averaging: decay of the running average of the weights, which is what is shipped; 0: none.
+        clip: largest norm of a gradient; 0: any.
         augmentation: of training images.
+        precision: of the network's arithmetic in training: `float32`, or `bfloat16` where autocast allows it.
+        schedule: `cosine` or `one-cycle`, see `schedule`.
+        beta2: of AdamW, the memory of squared gradients.
+        eps: of AdamW, added to the root of squared gradients.
+        drop_last: whether images that do not fill the last batch of an epoch are left out of it.
+        label_smoothing: of the cross entropy of networks with one output per position.
+        loss_per_character: whether the CTC loss of an image is divided by the length of its label.
+        normalise: whether mean and deviation of the training images are taken out of every image.
+        start: the model of the zoo that the weights come from; "" where they are drawn.
     """
 
     epochs: int = 60
@@ -62,22 +94,61 @@ class Recipe:
     averaging: float = 0.998
     clip: float = 5.0
     augmentation: Augmentation = field(default_factory=Augmentation)
+    precision: str = "float32"
+    schedule: str = "cosine"
+    beta2: float = 0.999
+    eps: float = 1e-8
+    drop_last: bool = False
+    label_smoothing: float = 0.1
+    loss_per_character: bool = False
+    normalise: bool = True
+    start: str = ""
+
+    def __post_init__(self) -> None:
+        _check("precision", self.precision, PRECISIONS)
+        _check("schedule", self.schedule, SCHEDULES)
+        _check("padding", self.augmentation.padding, PADDINGS)
 
 
-def learning_rate(recipe: Recipe, step: int, total: int) -> float:
-    """The rate of a step of one cycle: up from 4 % of the peak, then down to 0.1 % of it, both on cosines.
+def _check(what: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise DataError(f"{what} {value!r} is unknown; known are {', '.join(known)}")
 
-    Smith and Topin (2018), Super-convergence, arXiv:1708.07120. A function of the step alone, so that a
-    resumed run needs no state of it.
 
-    Args:
-        recipe: names the peak and the share of steps before it.
-        step: 0 to total - 1.
-        total: steps of the whole run.
+# By name, for `--recipe`. `post`: "Captcha prediction - From CNN to CRNN" (2022), which trains with fastai's
+# defaults (fit_one_cycle, Adam, Rotate, Brightness, Contrast; seen in its source), so they are its values.
+RECIPES = {
+    "standard": Recipe(),
+    "post": Recipe(
+        batch_size=8,
+        weight_decay=0.01,
+        warm_up=0.25,
+        averaging=0.0,
+        clip=0.0,
+        augmentation=replace(
+            STILL,
+            rotation_degrees=10.0,
+            rotation_probability=0.5,
+            logit_brightness=0.5,
+            logit_contrast=0.5,
+            lighting_probability=0.8,
+            padding="reflection",
+        ),
+        schedule="one-cycle",
+        beta2=0.99,
+        eps=1e-5,
+        drop_last=True,
+        loss_per_character=True,
+        normalise=False,
+    ),
+}
+
+
+def recipe_named(name: str, **changes: Any) -> Recipe:
+    """The recipe of that name, with some of its settings changed.
+
+    Raises:
+        DataError: an unknown recipe, precision or schedule.
     """
-    rise = max(1, round(recipe.warm_up * total))
-    if step < rise:
-        start, end, share = 0.04, 1.0, step / rise
-    else:
-        start, end, share = 1.0, 0.001, (step - rise) / max(1, total - 1 - rise)
-    return recipe.learning_rate * (end + (start - end) * (1 + math.cos(math.pi * share)) / 2)
+    _check("recipe", name, tuple(RECIPES))
+    return replace(RECIPES[name], **changes)

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from model_zoo.architectures import build
-from model_zoo.architectures.cost import count_flops, count_parameters
+from model_zoo.architectures.cost import count_flops
 from model_zoo.atomic import check_folder, write_whole
-from model_zoo.cards import NAME_PATTERN, Accuracy, ModelCard, TrainingData
+from model_zoo.cards import NAME_PATTERN, ModelCard
 from model_zoo.charset import Charset
 from model_zoo.errors import DataError
-from model_zoo.split import RULE, LabelledFile, check_lengths, data_hash, labelled_files, of_parts
-from model_zoo.statistics import wilson_interval
-from model_zoo.training import checkpoint, data, loop
+from model_zoo.generators.labels import KAPTCHA_SLOTS
+from model_zoo.solver import find_device
+from model_zoo.split import LabelledFile, check_lengths, data_hash, labelled_files
+from model_zoo.training import checkpoint, data
+from model_zoo.training.card import make_card
+from model_zoo.training.data import LabelledImages, Normalisation
+from model_zoo.training.fit import Fit, Synthetic, seed_epoch
 from model_zoo.training.log import EpochLog, append, trim
+from model_zoo.training.metrics import measure
 from model_zoo.training.recipe import Recipe
+from model_zoo.training.selection import Selection, select
+from model_zoo.training.start import Start, check_start, load_start
+
+DEFAULT_ARCHITECTURE = "crnn-small"
+KAPTCHA_LENGTH = (5, 5)
 
 
 @dataclass(frozen=True)
@@ -27,10 +36,10 @@ class TrainOptions:
     """What is to be trained, on what.
 
     Attributes:
-        data: folder of images named LABEL.png or LABEL_anything.png.
+        data: folder of images named LABEL.png or LABEL_anything.png; None where all images are generated.
         name: of the model.
         out: folder of the zoo that gets NAME.safetensors, NAME.json and NAME.csv.
-        architecture: a registered name.
+        architecture: a registered name; None for that of `start`, else the default one.
         architecture_options: its settings; {} for the defaults.
         height: of the input, in pixels.
         width: of the input, in pixels.
@@ -39,12 +48,17 @@ class TrainOptions:
         recipe: of the run.
         source: where the images come from, for the card.
         licence: of the weights, for the card.
+        parts: of the folder that are trained on, see `selection.select`.
+        validation: parts that are measured after every epoch, or `rest` or `random`, see there.
+        start: a model of the zoo to begin with; None: weights are drawn.
+        device: where it runs, as for `load_solver`.
+        compiled: whether `torch.compile` is used.
     """
 
-    data: Path
+    data: Path | None
     name: str
     out: Path
-    architecture: str = "crnn-small"
+    architecture: str | None = None
     architecture_options: dict[str, Any] = field(default_factory=dict)
     height: int = 50
     width: int = 200
@@ -53,6 +67,11 @@ class TrainOptions:
     recipe: Recipe = field(default_factory=Recipe)
     source: str = ""
     licence: str = "not said"
+    parts: str = "train"
+    validation: str = "rest"
+    start: str | None = None
+    device: str = "cpu"
+    compiled: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,7 +79,7 @@ class TrainStart:
     """What is known when every check has passed and nothing is trained yet.
 
     Attributes:
-        images: in the training part.
+        images: labelled ones that are trained on.
         epochs_done: by the run that is resumed; 0 for a new one.
         log: gets a line an epoch.
     """
@@ -86,119 +105,106 @@ def train(
         The card, as written.
 
     Raises:
-        DataError: data, name, folder or checkpoint with which no run can start.
+        DataError: data, name, folder, recipe or checkpoint with which no run can start or go on.
         CardError: an unknown architecture or options that it does not take.
+        DeviceError: a device that is not there.
+        ModelNotFound: there is no model `start`.
+        WeightsMismatch: its weights are not those of its card.
     """
-    run = _Run(options)
-    on_start(TrainStart(len(run.training), run.state.epoch, run.log))
-    while run.state.epoch < options.recipe.epochs:
+    run = Run(options)
+    on_start(TrainStart(len(run.selection.training), run.fit.state.epoch, run.log))
+    while run.fit.state.epoch < options.recipe.epochs:
         on_epoch(run.epoch())
     return run.finish()
 
 
-class _Run:
+class Run:
     """The state of one run; every check is made before the first epoch."""
 
     def __init__(self, options: TrainOptions) -> None:
-        self.options, recipe = options, options.recipe
+        self.options = options
         self.weights = options.out / f"{options.name}.safetensors"
         self.checkpoint = options.out / f"{options.name}.checkpoint"
         self.log = options.out / f"{options.name}.csv"
         _check_output(options, self.weights, self.checkpoint)
-        self.files = labelled_files(options.data)
-        self.length = check_lengths(self.files, options.length)
+        device = find_device(options.device)
+        self.files = _files(options)
+        self.length = check_lengths(self.files, options.length) if self.files else KAPTCHA_LENGTH
+        if not self.files and options.length:
+            self.length = options.length
         check_folder(options.out)
         self.hash = data_hash(self.files)
-        training = of_parts(self.files, ["train"])
-        self.charset = Charset("".join(sorted({char for file in training for char in file.label})))
-        self.training = data.load_images(training, options.height, options.width)
-        self.validation = data.load_images(
-            of_parts(self.files, ["validation"]), options.height, options.width
-        )
-        self.normalise = loop.Normalisation(*data.mean_and_std(self.training.pixels))
-        loop.seed_epoch(recipe.seed, -1)  # the weights to start from
+        self.selection = _selection(options, self.files)
+        start = None if options.start is None else load_start(options.start)
+        self.charset = _charset(options, self.selection, start)
+        self.architecture, self.architecture_options = _architecture(options, start)
+        self.fit = self._fit(device, start)
+        if options.resume:
+            checkpoint.load_checkpoint(self.checkpoint, self.fit.state, self.fit.recipe, self.hash)
+            trim(self.log, self.fit.state.epoch)
+
+    def _fit(self, device: Any, start: Start | None) -> Fit:
+        options = self.options
+        seed_epoch(options.recipe.seed, -1)  # the weights to start from
         network = build(
-            options.architecture,
-            options.architecture_options,
+            self.architecture,
+            self.architecture_options,
             n_classes=self.charset.n_classes,
             height=options.height,
             width=options.width,
         )
         self.flops, self.time_steps = count_flops(network, options.height, options.width)
-        data.check_labels([file.label for file in self.files], self.time_steps)
-        self.state = loop.new_state(network, recipe)
-        if options.resume:
-            checkpoint.load_checkpoint(self.checkpoint, self.state, recipe, self.hash)
-            trim(self.log, self.state.epoch)
+        labels = [file.label for file in (*self.selection.training, *self.selection.validation)]
+        data.check_labels(labels, self.time_steps, getattr(network, "n_positions", None))
+        training = self._load(self.selection.training)
+        synthetic = self._synthetic()
+        return Fit(
+            network,
+            training,
+            self._load(self.selection.validation),
+            charset=self.charset,
+            normalise=_normalisation(options.recipe, start, training, synthetic),
+            recipe=options.recipe if start is None else replace(options.recipe, start=start.name),
+            device=device,
+            synthetic=synthetic,
+            start=None if start is None else start.weights,
+            compiled=options.compiled,
+        )
+
+    def _load(self, files: tuple[LabelledFile, ...]) -> LabelledImages | None:
+        return data.load_images(files, self.options.height, self.options.width) if files else None
+
+    def _synthetic(self) -> Synthetic | None:
+        recipe = self.options.recipe
+        if not recipe.synthetic:
+            return None
+        size = (self.options.height, self.options.width)
+        return lambda epoch: data.generate_images(
+            recipe.synthetic,
+            seed=recipe.seed,
+            epoch=epoch,
+            charset=self.charset,
+            length=self.length,
+            size=size,
+        )
 
     def epoch(self) -> EpochLog:
-        """Train one epoch, look at the validation part, log, save."""
-        started, number, recipe = time.perf_counter(), self.state.epoch, self.options.recipe
-        images = self.training
-        if recipe.synthetic:
-            images = images + data.generate_images(
-                recipe.synthetic,
-                seed=recipe.seed,
-                epoch=number,
-                charset=self.charset,
-                length=self.length,
-                size=(self.options.height, self.options.width),
-            )
-        loss = loop.train_epoch(
-            self.state, images, charset=self.charset, normalise=self.normalise, recipe=recipe
-        )
-        log = EpochLog(
-            self.state.epoch,
-            len(images),
-            round(loss, 4),
-            round(self.validate(), 4),
-            round(time.perf_counter() - started, 1),
-        )
+        """Train one epoch, look at the validation images, log, save."""
+        log = self.fit.epoch()
         append(self.log, log)
-        checkpoint.save_checkpoint(self.checkpoint, self.state, recipe, self.hash)
+        checkpoint.save_checkpoint(self.checkpoint, self.fit.state, self.fit.recipe, self.hash)
         return log
 
-    def validate(self) -> float:
-        """Exact match of the averaged weights on the validation part."""
-        texts = loop.read_greedily(self.state.average, self.validation.pixels, self.charset, self.normalise)
-        return loop.exact_match(texts, self.validation.labels)
-
     def finish(self) -> ModelCard:
-        """Write the averaged weights, then their card; the checkpoint goes last."""
-        checkpoint.write_safetensors(self.weights, self.state.average.state_dict(), {"format": "pt"})
-        card = self._card(hashlib.sha256(self.weights.read_bytes()).hexdigest())
+        """Write the weights, then their card; the checkpoint goes last."""
+        fit, match = self.fit, None
+        if fit.validation is not None:
+            match = measure(fit.network, fit.validation, fit.charset, fit.normalise, fit.recipe).exact_match
+        checkpoint.write_safetensors(self.weights, fit.network.state_dict(), {"format": "pt"})
+        card = make_card(self, hashlib.sha256(self.weights.read_bytes()).hexdigest(), match)
         write_whole(self.options.out / f"{card.name}.json", card.to_json().encode())
         self.checkpoint.unlink(missing_ok=True)
         return card
-
-    def _card(self, sha256: str) -> ModelCard:
-        options, n = self.options, len(self.validation)
-        share = self.validate()
-        low, high = wilson_interval(round(share * n), n)
-        return ModelCard(
-            name=options.name,
-            description=_description(options, self.charset, self.length),
-            architecture=options.architecture,
-            options=options.architecture_options,
-            weights=self.weights.name,
-            sha256=sha256,
-            charset=self.charset.chars,
-            height=options.height,
-            width=options.width,
-            mean=self.normalise.mean,
-            std=self.normalise.std,
-            time_steps=self.time_steps,
-            decoder="greedy",
-            beam_width=10,
-            min_length=self.length[0],
-            max_length=self.length[1],
-            data=_training_data(options, self.files, self.hash),
-            recipe=asdict(options.recipe),
-            accuracy=(Accuracy("validation", "greedy", share, low, high, n),),
-            parameters=count_parameters(self.state.average),
-            flops_per_image=self.flops,
-            licence=options.licence,
-        )
 
 
 def _check_output(options: TrainOptions, weights: Path, stopped: Path) -> None:
@@ -213,22 +219,54 @@ def _check_output(options: TrainOptions, weights: Path, stopped: Path) -> None:
         raise DataError(f"a stopped run is at {stopped}; go on with --resume, or delete the file")
 
 
-def _description(options: TrainOptions, charset: Charset, length: tuple[int, int]) -> str:
-    span = f"{length[0]}" if length[0] == length[1] else f"{length[0]} to {length[1]}"
-    return (
-        f"Reads texts of {span} character{'s' * (length[1] > 1)}, each one of {charset.chars}, "
-        f"from {options.width}x{options.height} images like {options.data.resolve().name}."
-    )
+def _files(options: TrainOptions) -> list[LabelledFile]:
+    if options.data is not None:
+        return labelled_files(options.data)
+    if options.recipe.synthetic:
+        return []
+    raise DataError("there is nothing to train on; give --data DIR, or --synthetic N for generated images")
 
 
-def _training_data(options: TrainOptions, files: list[LabelledFile], sha256: str) -> TrainingData:
-    count = {part: sum(file.part == part for file in files) for part in ("train", "validation", "test")}
-    return TrainingData(
-        name=options.data.resolve().name,
-        **count,
-        split=RULE,
-        split_seed=None,
-        sha256=sha256,
-        synthetic=options.recipe.synthetic,
-        source=options.source,
-    )
+def _selection(options: TrainOptions, files: list[LabelledFile]) -> Selection:
+    if not files:
+        return Selection((), (), "no labelled images")
+    selection = select(files, options.parts, options.validation, options.recipe.seed)
+    if not selection.training and not options.recipe.synthetic:
+        raise DataError("no part is trained on; give --parts, or --synthetic N for generated images")
+    return selection
+
+
+def _charset(options: TrainOptions, selection: Selection, start: Start | None) -> Charset:
+    """The characters of the labels; those of `start` where it reads them all."""
+    characters = {char for file in (*selection.training, *selection.validation) for char in file.label}
+    if start is not None:
+        check_start(start, "".join(characters), options.height, options.width)
+        return Charset(start.card.charset)
+    if not selection.training:
+        characters.update(KAPTCHA_SLOTS)
+    return Charset("".join(sorted(characters)))
+
+
+def _architecture(options: TrainOptions, start: Start | None) -> tuple[str, dict[str, Any]]:
+    """Name and settings; a run that goes on from a model has that model's."""
+    if start is None:
+        return options.architecture or DEFAULT_ARCHITECTURE, options.architecture_options
+    if options.architecture not in (None, start.card.architecture):
+        raise DataError(
+            f"model {start.card.name!r} is a {start.card.architecture}, not a {options.architecture}; "
+            "leave --architecture out"
+        )
+    return start.card.architecture, dict(start.card.options)
+
+
+def _normalisation(
+    recipe: Recipe, start: Start | None, training: LabelledImages | None, synthetic: Synthetic | None
+) -> Normalisation:
+    """Of the start's card; else of what is trained on, if the recipe wants one."""
+    if start is not None:
+        return Normalisation(start.card.mean, start.card.std)
+    if not recipe.normalise:
+        return Normalisation(0.0, 1.0)
+    images = training if training is not None or synthetic is None else synthetic(0)
+    assert images is not None, "there is something to train on"
+    return Normalisation(*data.mean_and_std(images.pixels))

@@ -1,0 +1,243 @@
+"""The optimisation alone: images in memory in, a trained network out. No folders, no cards."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from model_zoo.architectures.cost import count_parameters
+from model_zoo.charset import Charset
+from model_zoo.errors import DataError
+from model_zoo.training.augment import augment
+from model_zoo.training.checkpoint import TrainingState
+from model_zoo.training.data import LabelledImages, Normalisation
+from model_zoo.training.log import EpochLog
+from model_zoo.training.losses import has_positions, image_losses
+from model_zoo.training.metrics import measure
+from model_zoo.training.recipe import Recipe
+from model_zoo.training.schedule import rates
+
+# From so many parameters on AdamW updates all of a tensor in one pass: with 21 million 24 ms a step instead
+# of 77. Below it costs nothing either way, and the plain update gives the shipped weights to the last bit.
+FUSED_FROM = 2_000_000
+
+Synthetic = Callable[[int], LabelledImages]
+
+
+class Fit:
+    """One run of the optimiser, an epoch at a time.
+
+    Args:
+        network: takes (N, 1, H, W), gives log-probabilities (N, T, C); trained in place. One that also has
+            `positions` gives (N, L, C) logits there and is trained by cross entropy instead of CTC.
+        training: the labelled images; None where all are synthetic.
+        validation: measured after every epoch; None: nothing is measured.
+        charset: of the network's classes.
+        normalise: what the network expects.
+        recipe: of the run.
+        device: where it runs.
+        synthetic: gives the generated images of an epoch (0, 1, ...), the same number each time; None: none.
+        start: weights to begin with, as of `state_dict`; None: the network's own.
+        compiled: whether the network's forward and backward pass go through `torch.compile`.
+
+    Raises:
+        DataError: no image at all, or fewer than a batch where the recipe leaves out what does not fill one.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        training: LabelledImages | None,
+        validation: LabelledImages | None,
+        *,
+        charset: Charset,
+        normalise: Normalisation,
+        recipe: Recipe,
+        device: torch.device | str = "cpu",
+        synthetic: Synthetic | None = None,
+        start: Mapping[str, torch.Tensor] | None = None,
+        compiled: bool = False,
+    ) -> None:
+        self.charset, self.normalise, self.recipe = charset, normalise, recipe
+        self.training, self.validation, self.synthetic = training, validation, synthetic
+        self.device = torch.device(device)
+        if training is None and synthetic is None:
+            raise DataError("there is no image to train on; give labelled images, or --synthetic")
+        if start is not None:
+            network.load_state_dict(start)
+        self.state = new_state(network.to(self.device), recipe)
+        self._follow = Follower(self.state)
+        self._positional = has_positions(network)
+        forward: Any = network.positions if self._positional else network
+        self._forward = torch.compile(forward) if compiled else forward
+        if self.device.type == "cuda":
+            torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+
+    @property
+    def network(self) -> nn.Module:
+        """What the run is for: the average of the weights, or the network where none is kept."""
+        return self.state.average.eval()
+
+    def run(self, on_epoch: Callable[[EpochLog], None] = lambda log: None) -> list[EpochLog]:
+        """Train the epochs that are left.
+
+        Args:
+            on_epoch: called after each.
+
+        Returns:
+            The log of each.
+        """
+        logs = []
+        while self.state.epoch < self.recipe.epochs:
+            logs.append(self.epoch())
+            on_epoch(logs[-1])
+        return logs
+
+    def epoch(self) -> EpochLog:
+        """Train one epoch and measure it.
+
+        Raises:
+            DataError: the loss is no longer finite.
+        """
+        started = time.perf_counter()
+        images = self.images(self.state.epoch)
+        loss, rate = self._pass_over(images)
+        figures: dict[str, Any] = {}
+        if self.validation is not None:
+            found = measure(self.network, self.validation, self.charset, self.normalise, self.recipe)
+            figures = {
+                "validation_loss": round(found.loss, 4),
+                "validation_character_accuracy": round(found.character_accuracy, 4),
+                "validation_exact_match": round(found.exact_match, 4),
+                "validation_beam_exact_match": round(found.beam_exact_match, 4),
+            }
+        return EpochLog(
+            epoch=self.state.epoch,
+            images=len(images),
+            loss=round(loss, 4),
+            **figures,
+            weights="average" if self.recipe.averaging else "network",
+            learning_rate=float(f"{rate:.3g}"),
+            seconds=round(time.perf_counter() - started, 1),
+        )
+
+    def images(self, epoch: int) -> LabelledImages:
+        """What is trained on in an epoch (0, 1, ...), before augmentation."""
+        generated = None if self.synthetic is None else self.synthetic(epoch)
+        if generated is None or self.training is None:
+            images = generated or self.training
+            assert images is not None, "checked at the start"
+            return images
+        return self.training + generated
+
+    def _pass_over(self, images: LabelledImages) -> tuple[float, float]:
+        """One pass in a random order; the state moves on by one epoch.
+
+        Returns:
+            The mean loss of an image, and the last learning rate.
+        """
+        recipe, state = self.recipe, self.state
+        source = seed_epoch(recipe.seed, state.epoch)
+        batches = self._batches(len(images), source)
+        if self.device.type != "cpu":  # one source cannot serve two devices
+            source = torch.Generator(self.device).manual_seed(source.initial_seed())
+        pixels = images.pixels.to(self.device)
+        state.network.train()
+        total, rate = torch.zeros((), dtype=torch.float64, device=self.device), 0.0
+        for number, indices in enumerate(batches):
+            step = state.epoch * len(batches) + number
+            rate = self._set_rates(step, recipe.epochs * len(batches))
+            bent = augment(pixels[indices.to(self.device)].float() / 255, recipe.augmentation, source)
+            loss = self.loss(bent, [images.labels[index] for index in indices.tolist()])
+            self._step(loss, step)
+            total += loss.detach().double() * len(indices)
+        state.epoch += 1
+        mean = total.item() / sum(map(len, batches))
+        if not mean < float("inf"):  # NaN included
+            raise DataError(
+                f"the loss is {mean} in epoch {state.epoch}: training diverged; lower the learning rate"
+            )
+        return mean, rate
+
+    def _batches(self, count: int, source: torch.Generator) -> list[torch.Tensor]:
+        size = self.recipe.batch_size
+        batches = list(torch.split(torch.randperm(count, generator=source), size))
+        # Over the one vector of a single image no head with positions can normalise.
+        if len(batches[-1]) < (size if self.recipe.drop_last else 2 * self._positional):
+            batches.pop()
+        if not batches:
+            raise DataError(f"{count} training images do not fill a batch of {size}; give more of them")
+        return batches
+
+    def _set_rates(self, step: int, total: int) -> float:
+        rate, momentum = rates(self.recipe, step, total)
+        for group in self.state.optimizer.param_groups:
+            group["lr"], group["betas"] = rate, (momentum, self.recipe.beta2)
+        return rate
+
+    def loss(self, images: torch.Tensor, labels: list[str]) -> torch.Tensor:
+        """The mean loss of augmented images (N, 1, H, W) in 0..1, in the recipe's precision."""
+        wanted = self.recipe.precision == "bfloat16"
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=wanted):
+            output = self._forward(self.normalise(images))
+        losses = image_losses(output, labels, self.charset, self.recipe, positional=self._positional)
+        return losses.mean()
+
+    def _step(self, loss: torch.Tensor, step: int) -> None:
+        recipe, state = self.recipe, self.state
+        state.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        if recipe.clip:
+            nn.utils.clip_grad_norm_(state.network.parameters(), recipe.clip)
+        state.optimizer.step()
+        if recipe.averaging:
+            self._follow(min(recipe.averaging, (1 + step) / (10 + step)))
+
+
+def new_state(network: nn.Module, recipe: Recipe) -> TrainingState:
+    """A network at the start of its training; without averaging it is its own average."""
+    network = network.to(memory_format=torch.channels_last)
+    decayed = [parameter for parameter in network.parameters() if parameter.dim() > 1]
+    others = [parameter for parameter in network.parameters() if parameter.dim() <= 1]
+    groups = [
+        {"params": decayed, "weight_decay": recipe.weight_decay},
+        {"params": others, "weight_decay": 0.0},  # biases and norms: shrinking them helps nobody
+    ]
+    optimizer = torch.optim.AdamW(
+        groups,
+        lr=recipe.learning_rate,
+        eps=recipe.eps,
+        fused=True if count_parameters(network) >= FUSED_FROM else None,
+    )
+    average = copy.deepcopy(network).eval() if recipe.averaging else network
+    return TrainingState(network, average, optimizer)
+
+
+class Follower:
+    """Moves the average of a state (buffers included) towards its network."""
+
+    def __init__(self, state: TrainingState) -> None:
+        pairs = zip(state.average.state_dict().values(), state.network.state_dict().values(), strict=True)
+        self._pairs = list(pairs)
+
+    @torch.no_grad()
+    def __call__(self, decay: float) -> None:
+        """By the share 1 - decay."""
+        for mean, value in self._pairs:
+            if mean.is_floating_point():
+                mean.lerp_(value, 1 - decay)
+            else:
+                mean.copy_(value)
+
+
+def seed_epoch(seed: int, epoch: int) -> torch.Generator:
+    """A source that depends on seed and epoch alone; dropout, which takes no source, is seeded on the way."""
+    number = int.from_bytes(hashlib.sha256(f"{seed}:{epoch}".encode()).digest()[:7], "big")
+    torch.manual_seed(number)
+    return torch.Generator().manual_seed(number)

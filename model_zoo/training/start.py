@@ -1,0 +1,73 @@
+"""Weights to begin with: those of a model of the zoo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from model_zoo.cards import ModelCard, find_card, verify_weights
+from model_zoo.errors import DataError, WeightsMismatch
+
+
+@dataclass(frozen=True)
+class Start:
+    """A trained model that is trained on.
+
+    Attributes:
+        card: of the model.
+        weights: its `state_dict`.
+    """
+
+    card: ModelCard
+    weights: Mapping[str, torch.Tensor]
+
+    @property
+    def name(self) -> str:
+        """NAME@FINGERPRINT, for the new card."""
+        return f"{self.card.name}@{self.card.fingerprint}"
+
+
+def load_start(name_or_path: str | Path) -> Start:
+    """A model of the zoo to begin with.
+
+    Raises:
+        ModelNotFound: no such model.
+        CardError: a card that this version cannot read.
+        WeightsMismatch: weights that are not those of the card, or that cannot be read.
+    """
+    card, directory = find_card(name_or_path)
+    path = verify_weights(card, directory)
+    try:
+        return Start(card, load_file(path))
+    except (SafetensorError, OSError) as error:
+        raise WeightsMismatch(f"weights {path} cannot be read: {error}; copy them again") from error
+
+
+def check_start(start: Start, characters: str, height: int, width: int) -> None:
+    """Refuse to go on from a model that reads other characters or takes another input.
+
+    Args:
+        start: the model.
+        characters: of the labels that are to be trained on.
+        height: of the input, in pixels.
+        width: of the input, in pixels.
+
+    Raises:
+        DataError: what does not fit.
+    """
+    card = start.card
+    if missing := sorted(set(characters) - set(card.charset)):
+        raise DataError(
+            f"model {card.name!r} reads {card.charset!r}, but the labels also have {''.join(missing)!r}; "
+            "start from a model that reads them, or leave --start-from out"
+        )
+    if (height, width) != (card.height, card.width):
+        raise DataError(
+            f"model {card.name!r} takes images of {card.width}x{card.height}, not {width}x{height}; "
+            f"say --width {card.width} --height {card.height}"
+        )
