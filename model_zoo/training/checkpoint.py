@@ -8,16 +8,16 @@ never stopped.
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import save_file
 from torch import nn
 
-from model_zoo.atomic import write_whole
 from model_zoo.errors import DataError
 from model_zoo.training.recipe import Recipe
 
@@ -44,6 +44,9 @@ class TrainingState:
 def save_checkpoint(path: Path, state: TrainingState, recipe: Recipe, data: str) -> None:
     """Write the state atomically: a kill leaves the old file or the new one.
 
+    It does not wait for the disk, which for 21 million parameters would take 4 to 9 s of every epoch here; so
+    a power cut, unlike a kill, may cost the run.
+
     Args:
         path: of the checkpoint.
         state: after a whole epoch.
@@ -56,7 +59,7 @@ def save_checkpoint(path: Path, state: TrainingState, recipe: Recipe, data: str)
     for number, moments in state.optimizer.state_dict()["state"].items():
         tensors |= _named(f"optimizer{_SEPARATOR}{number}", moments)
     metadata = {"epoch": str(state.epoch), "recipe": _canonical(recipe), "data": data}
-    write_safetensors(path, tensors, metadata)
+    write_safetensors(path, tensors, metadata, sync=False)
 
 
 def load_checkpoint(path: Path, state: TrainingState, recipe: Recipe, data: str) -> None:
@@ -97,14 +100,37 @@ def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.T
     optimizer.load_state_dict(content)
 
 
-def write_safetensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
-    """Write all of the file or nothing.
+def write_safetensors(
+    path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str], *, sync: bool = True
+) -> None:
+    """Write all of the file or nothing; its rights follow the umask, like those of any new file.
 
-    Not by `save_file`, which leaves it readable by its owner alone, whatever the umask says.
+    Args:
+        path: of the file.
+        tensors: by name, on any device.
+        metadata: for the file's header.
+        sync: whether to wait for the disk, so that the file outlives a power cut as well.
+
+    Raises:
+        DataError: the file cannot be written; what stood there stands.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-    write_whole(path, save(plain, metadata))
+    target = path.resolve()  # a link stays a link
+    beside = target.with_name(target.name + ".part")
+    try:
+        beside.open("wb").close()
+        rights = beside.stat().st_mode
+        save_file(plain, beside, metadata)  # leaves it readable by its owner alone
+        beside.chmod(rights)
+        if sync:
+            with beside.open("rb") as file:
+                os.fsync(file.fileno())
+        beside.replace(target)
+    except (OSError, SafetensorError) as error:
+        raise DataError(
+            f"file {str(path)!r} cannot be written ({error}); make room, or give another place"
+        ) from error
 
 
 def _named(prefix: str, tensors: dict[str, Any]) -> dict[str, torch.Tensor]:
