@@ -15,6 +15,7 @@ import click
 from model_zoo.cards import DEFAULT_MODEL, ModelCard, available_models, find_card
 from model_zoo.cli_data import evaluate, generate, split
 from model_zoo.cli_errors import CONTEXT, ZooGroup
+from model_zoo.cli_export import export
 from model_zoo.cli_fetch import fetch_data
 from model_zoo.cli_notes import answer_lines, naming_the_cards, note_foreign
 from model_zoo.cli_options import solver_options, wish
@@ -109,7 +110,7 @@ def solve(
         raise click.exceptions.Exit(1)
 
 
-for command in (train, evaluate, split, generate, fetch_data):
+for command in (train, evaluate, split, generate, fetch_data, export):
     main.add_command(command)
 
 

@@ -17,6 +17,7 @@ CONTEXT = {"help_option_names": ["-h", "--help"]}
 _EXTRA_OF = {
     **dict.fromkeys(("numpy", "PIL", "safetensors", "torch", "torchvision"), "worker"),
     "scipy": "train",
+    **dict.fromkeys(("onnx", "onnxruntime"), "export"),
 }
 
 

@@ -8,6 +8,7 @@ ZooError
  +-- UnreadableImage   bytes that are no image we read; carries a code
  +-- DataError         labelled images that cannot be trained or measured on
  +-- DeviceError       a device that is not there
+ +-- ExportError       a model that cannot be written in another format
 """
 
 from __future__ import annotations
@@ -39,6 +40,10 @@ class DataError(ZooError):
 
 class DeviceError(ZooError):
     """A device that is not there."""
+
+
+class ExportError(ZooError):
+    """A model that cannot be written in another format, or is another one there."""
 
 
 class UnreadableImage(ZooError):  # noqa: N818

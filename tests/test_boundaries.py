@@ -57,6 +57,8 @@ ALSO_ALLOWED = {
     "worker.tasks": {"model_zoo"},
     # The extra `train` brings it.
     "model_zoo.calibration": {"scipy"},
+    # The extra `export` brings both.
+    "model_zoo.export": {"onnx", "onnxruntime"},
 }
 # Cheap for everyone: the standard library and each other.
 STANDARD_ONLY = {

@@ -35,10 +35,9 @@ def interleave_blanks(log_probs: torch.Tensor) -> torch.Tensor:
     Returns:
         (N, 2 * L - 1, C), normalised frame by frame.
     """
-    n, positions, classes = log_probs.shape
-    certain = torch.full((classes,), -torch.inf, dtype=log_probs.dtype, device=log_probs.device)
+    certain = torch.full(log_probs.shape[-1:], -torch.inf, dtype=log_probs.dtype, device=log_probs.device)
     certain[BLANK_ID] = 0
-    blanks = certain.expand(n, positions, classes)
+    blanks = certain.expand_as(log_probs)  # not by numbers: a traced graph would keep N
     return torch.stack([log_probs, blanks], dim=2).flatten(1, 2)[:, :-1]  # a, -, b, -, c
 
 

@@ -34,6 +34,7 @@ def test_every_command_has_a_sentence_and_an_example(name: str) -> None:
 def test_the_commands_are_those_that_the_readme_promises() -> None:
     assert sorted(main.commands) == [
         "evaluate",
+        "export",
         "fetch-data",
         "generate",
         "list",
