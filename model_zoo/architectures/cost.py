@@ -2,10 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
+
+from model_zoo.architectures import build
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one kind of network takes.
+
+    Attributes:
+        parameters: learned numbers.
+        flops: operations of one image, see `count_flops`.
+        time_steps: T, the frames of its output.
+    """
+
+    parameters: int
+    flops: int
+    time_steps: int
+
+    @property
+    def weights_mb(self) -> float:
+        """Its weights file, in millions of bytes: 4 a parameter."""
+        return 4 * self.parameters / 1e6
+
+
+def cost_of(architecture: str, *, n_classes: int, height: int, width: int) -> Cost:
+    """The cost of an architecture with its default options; nothing is computed for it."""
+    with torch.device("meta"):
+        network = build(architecture, {}, n_classes=n_classes, height=height, width=width)
+    return Cost(count_parameters(network), *count_flops(network, height, width))
 
 
 def count_parameters(network: nn.Module) -> int:
