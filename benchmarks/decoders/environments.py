@@ -12,12 +12,14 @@ from decoders.sides import OURS, SIDES
 BENCHMARKS = Path(__file__).parent.parent
 PEERS = BENCHMARKS / "peers"
 FOLDER = BENCHMARKS / ".envs"
+# Of fastai_parity.py, not of ctc.py.
+FASTAI = "fastai"
 # On disk, on Linux, with Python 3.11; NeMo brings torch with CUDA.
 SIZES = {"fast-ctc-decode": "60 MB", "flashlight-text": "60 MB", "pyctcdecode": "70 MB", "nemo": "6 GB"}
 
 
 def environments() -> list[str]:
-    """Every environment but ours, in the order of the sides."""
+    """Every environment of the decoders but ours, in the order of the sides."""
     return list(dict.fromkeys(side.environment for side in SIDES if side.environment != OURS))
 
 
@@ -33,7 +35,8 @@ def why_missing(environment: str) -> str | None:
     failed = _failure(environment)
     if failed.is_file():
         return f"not installed: {failed.read_text()}"
-    return "not installed: run benchmarks/ctc.py --setup"
+    script = "fastai_parity.py" if environment == FASTAI else "ctc.py"
+    return f"not installed: run benchmarks/{script} --setup"
 
 
 def set_up(environment: str) -> str | None:
