@@ -52,7 +52,7 @@ def render(text: str, source: random.Random) -> np.ndarray[Any, np.dtype[np.uint
         uint8 (50, 200), grey.
     """
     ink = _warped(_drawn_text(text))
-    ink = 1 - (1 - ink) * (1 - _drawn_strokes(source))
+    ink = 1 - (1 - ink) * (1 - draw_strokes(source))
     grey: np.ndarray[Any, np.dtype[np.uint8]] = np.rint(_background() * (1 - ink)).astype(np.uint8)
     return grey
 
@@ -133,7 +133,7 @@ def _sampling(x: Any, y: Any) -> tuple[np.ndarray[Any, Any], FloatImage]:
     return corners, weights.astype(np.float32)
 
 
-def _drawn_strokes(source: random.Random) -> FloatImage:
+def draw_strokes(source: random.Random) -> FloatImage:
     """Ink of the two strokes, (50, 200), 0 to 1."""
     canvas = Image.new("L", (WIDTH * SUPERSAMPLING, HEIGHT * SUPERSAMPLING), 0)
     draw = ImageDraw.Draw(canvas)

@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from model_zoo.training.recipe import Augmentation
+from model_zoo.training.strokes import draw_strokes
 
 # Knots of the elastic field; few enough that a character moves as a whole.
 _KNOTS = (4, 12)
@@ -26,6 +27,8 @@ def augment(images: torch.Tensor, setting: Augmentation, source: torch.Generator
     Returns:
         (N, 1, H, W), clipped to 0..1.
     """
+    if setting.strokes:
+        images = draw_strokes(images, setting.strokes, source)
     grid = _affine_grid(images, setting, source)
     if setting.elastic_pixels:
         grid += _elastic_field(images, setting, source)

@@ -31,6 +31,7 @@ class Augmentation:
         logit_brightness: below 1; added to the logit of grey values, see `augment`.
         logit_contrast: below 1; multiplies the logit of grey values.
         lighting_probability: that an image gets a new logit brightness; likewise a new logit contrast.
+        strokes: probability that two more strokes are drawn over the image, see `strokes`.
         padding: what is beyond the edges, `border` (the last pixel repeated) or `reflection`.
     """
 
@@ -48,6 +49,7 @@ class Augmentation:
     logit_brightness: float = 0.0
     logit_contrast: float = 0.0
     lighting_probability: float = 1.0
+    strokes: float = 0.0
     padding: str = "border"
 
 
