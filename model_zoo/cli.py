@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from model_zoo.cards import DEFAULT_MODEL, ModelCard, available_models, find_card
+from model_zoo.cards import DEFAULT_MODEL, available_models, find_card
+from model_zoo.cli_cards import calibrate, combine
 from model_zoo.cli_data import evaluate, generate, split
 from model_zoo.cli_errors import CONTEXT, ZooGroup
 from model_zoo.cli_export import export
 from model_zoo.cli_fetch import fetch_data
 from model_zoo.cli_notes import answer_lines, naming_the_cards, note_foreign
 from model_zoo.cli_options import solver_options, wish
+from model_zoo.cli_show import best_figure, described
 from model_zoo.cli_train import train
 from model_zoo.env_options import option
 from model_zoo.visible import visible
@@ -52,7 +54,8 @@ def list_models(architectures: bool) -> None:
         click.echo("\n".join(architecture_lines()))
         return
     for card in available_models():
-        click.echo(f"{card.name}@{card.fingerprint}  {card.description}{_best_figure(card)}")
+        default = " (default)" if card.name == DEFAULT_MODEL else ""
+        click.echo(f"{card.name}@{card.fingerprint}{default}  {card.description}{best_figure(card)}")
 
 
 @main.command()
@@ -65,7 +68,7 @@ def show(name: str, as_json: bool) -> None:
     Example: model-zoo show crnn-small
     """
     card = find_card(name).card
-    click.echo(card.to_json() if as_json else _described(card), nl=not as_json)
+    click.echo(card.to_json() if as_json else described(card), nl=not as_json)
 
 
 @main.command()
@@ -110,58 +113,8 @@ def solve(
         raise click.exceptions.Exit(1)
 
 
-for command in (train, evaluate, split, generate, fetch_data, export):
+for command in (train, evaluate, split, generate, fetch_data, export, calibrate, combine):
     main.add_command(command)
-
-
-def _best_figure(card: ModelCard) -> str:
-    """The test part's, else validation's; a figure on images it was fitted to says nothing of others."""
-    honest = [it for it in card.accuracy if it.part in ("test", "validation")]
-    if not honest:
-        return ""
-    best = max(honest, key=lambda it: (it.part == "test", it.decoder == card.decoder))
-    return f" Exact match {best.value:.1%} on {best.n} {best.part} images ({best.decoder})."
-
-
-def _described(card: ModelCard) -> str:
-    rows = [
-        ("name", f"{card.name}@{card.fingerprint}"),
-        ("", card.description),
-        ("architecture", f"{card.architecture}, {card.parameters:,} parameters"),
-        ("work", f"{card.flops_per_image / 1e6:.0f} million operations an image"),
-        ("input", f"{card.width}x{card.height} grey, {card.time_steps} time steps"),
-        ("characters", card.charset),
-        ("lengths seen", _span(card.min_length, card.max_length)),
-        ("decoder", f"{card.decoder}, beam width {card.beam_width}"),
-        *((f"answers keep {kind}", text) for kind, text in _constraints(card).items()),
-        (
-            "data",
-            f"{card.data.name}: {card.data.train} training, {card.data.validation} validation, "
-            f"{card.data.test} test images, {card.data.synthetic} generated an epoch",
-        ),
-        ("source of the data", card.data.source or "not said"),
-        ("split", card.data.split),
-        *(
-            (f"exact match, {it.part}", _figure(it.value, it.low, it.high, it.n, it.decoder))
-            for it in card.accuracy
-        ),
-        ("weights", f"{card.weights}, sha256 {card.sha256}"),
-        ("licence", card.licence),
-    ]
-    return "\n".join(f"{key:24}{value}" for key, value in rows)
-
-
-def _constraints(card: ModelCard) -> dict[str, str]:
-    """Kind -> text of what every answer keeps."""
-    return {} if card.constraints is None else card.constraints.to_object()
-
-
-def _span(low: int, high: int) -> str:
-    return f"{low}" if low == high else f"{low}-{high}"
-
-
-def _figure(value: float, low: float, high: float, n: int, decoder: str) -> str:
-    return f"{value:.2%} ({low:.2%} to {high:.2%}, 95 % Wilson, n = {n}, {decoder})"
 
 
 def _print_lines(files: Sequence[Path], predictions: Sequence[Prediction], decoder: str) -> None:

@@ -127,13 +127,18 @@ def record(name_or_path: str, readings: Sequence[Reading], decoder: str) -> Mode
     parts = sorted({reading.part for reading in readings})
     check_record(name_or_path, parts)
     card, directory = find_card(name_or_path)
-    kept = [it for it in card.accuracy if it.part not in parts or it.decoder != decoder]
+    kept = [it for it in card.accuracy if not (it.part in parts and it.decoder == decoder and _is_plain(it))]
     for part in parts:
         match = _exact_match([reading for reading in readings if reading.part == part])
         kept.append(Accuracy(part, decoder, match.value, match.low, match.high, match.n))
     updated = replace(card, accuracy=tuple(sorted(kept, key=lambda it: (it.part, it.decoder))))
     write_whole(directory / f"{card.name}.json", updated.to_json().encode())
     return updated
+
+
+def _is_plain(row: Accuracy) -> bool:
+    """Whether the row is of the model as it is: no other seed's, and without knowledge of the answer."""
+    return row.seed is None and row.constraints is None
 
 
 def _exact_match(readings: Sequence[Reading]) -> ExactMatch:

@@ -14,19 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
-from model_zoo.architectures import build
-from model_zoo.cards import ModelCard, find_card, verify_weights
+from model_zoo.cards import ModelCard, find_card
 from model_zoo.charset import Charset
 from model_zoo.constraints import Constraints
 from model_zoo.decode import NO_CONSTRAINTS, Candidate, Decoded, decode
-from model_zoo.errors import DeviceError, UnreadableImage, WeightsMismatch
+from model_zoo.errors import DeviceError, UnreadableImage
 from model_zoo.exact.tables import tabulate
 from model_zoo.frames import temper
 from model_zoo.language import compile_language
+from model_zoo.networks import load_network
 from model_zoo.preprocess import DEFAULT_LIMITS, ImageLimits, ImageSource, read_image, resize_grey, to_batch
 
 if TYPE_CHECKING:
@@ -216,24 +214,13 @@ def load_solver(name_or_path: str | Path, device: str = "auto", precision: str =
         precision: `auto`, `float32` or `bfloat16`.
 
     Raises:
-        ModelNotFound: no such model.
+        ModelNotFound: no such model, or not every member of an ensemble.
         CardError: a card that this version cannot read or build.
         WeightsMismatch: the weights are not those that the card names.
         DeviceError: a device that is not there.
     """
     card, directory = find_card(name_or_path)
-    path = verify_weights(card, directory)
-    network = build(
-        card.architecture,
-        card.options,
-        n_classes=Charset(card.charset).n_classes,
-        height=card.height,
-        width=card.width,
-    )
-    try:
-        network.load_state_dict(load_file(path))
-    except (SafetensorError, RuntimeError) as error:
-        raise WeightsMismatch(f"weights {path} do not fit the card's architecture: {error}") from error
+    network = load_network(card, directory)
     return Solver(card, network, find_device(device), precision)
 
 

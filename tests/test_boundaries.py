@@ -77,6 +77,7 @@ STANDARD_ONLY = {
     "model_zoo.formats",
     "model_zoo.language",
     "model_zoo.lexicon",
+    "model_zoo.members",
     "model_zoo.pattern",
     "model_zoo.regex",
     "model_zoo.statistics",

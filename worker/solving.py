@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from model_zoo.cards import DEFAULT_MODEL, ModelCard, find_card, verify_weights
+from model_zoo.cards import DEFAULT_MODEL, ModelCard, find_card
 from model_zoo.constraints import Constraints, parse_constraints
 from model_zoo.errors import ConstraintError, ZooError
 from model_zoo.language import compile_language
 from model_zoo.lexicon import Lexicon
+from model_zoo.members import verify_model
 from worker.contract import (
     Answer,
     AnswerError,
@@ -115,7 +116,7 @@ def served_card(settings: Settings) -> ModelCard:
         ZooError: no such model, or weights that are not the card's.
     """
     card, directory = find_card(settings.model or DEFAULT_MODEL)
-    verify_weights(card, directory)
+    verify_model(card, directory)
     return card
 
 

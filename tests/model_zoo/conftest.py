@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from safetensors.torch import save_file
 
+from model_zoo.architectures import build
+from model_zoo.card_parts import TrainingData
+from model_zoo.cards import ModelCard
 from model_zoo.generators.folder import write_examples
+
+TINY = {"channels": [4, 4, 8, 8], "hidden": 8}
 
 Strings = dict[tuple[int, ...], float]
 
@@ -74,3 +83,53 @@ def small_images(tmp_path: Path) -> Path:
             small = image.resize((64, 16))
         small.save(path)
     return folder
+
+
+@pytest.fixture
+def own_zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of the zoo."""
+    folder = tmp_path / "zoo"
+    folder.mkdir()
+    monkeypatch.setenv("CAPTCHAFLEET_ZOO", str(folder))
+    return folder
+
+
+@pytest.fixture
+def make(own_zoo: Path) -> Callable[..., ModelCard]:
+    """Writes a tiny random model into the zoo."""
+
+    def write(name: str, seed: int = 0, **fields: Any) -> ModelCard:
+        torch.manual_seed(seed)
+        charset, height = fields.get("charset", "23ab"), fields.get("height", 50)
+        network = build("crnn-small", TINY, n_classes=len(charset) + 1, height=height, width=80)
+        weights = own_zoo / f"{name}.safetensors"
+        save_file(network.state_dict(), weights)
+        card = ModelCard(
+            name=name,
+            description="Random.",
+            architecture="crnn-small",
+            options=TINY,
+            weights=weights.name,
+            sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
+            charset=charset,
+            height=height,
+            width=80,
+            mean=0.5,
+            std=0.25,
+            time_steps=10,
+            decoder="greedy",
+            beam_width=5,
+            min_length=3,
+            max_length=3,
+            data=TrainingData("none", 4, 0, 0, "none", None, "00" * 32, 0),
+            recipe={},
+            accuracy=(),
+            parameters=100,
+            flops_per_image=1000,
+            licence="MIT",
+        )
+        card = replace(card, **fields)
+        (own_zoo / f"{name}.json").write_text(card.to_json())
+        return card
+
+    return write

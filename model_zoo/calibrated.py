@@ -1,0 +1,90 @@
+"""A card with a temperature: fitted to labelled images that the model was not fitted to, then measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from model_zoo.atomic import write_whole
+from model_zoo.calibration import Bools, Floats, calibration, fit_temperature, precision
+from model_zoo.card_parts import Accuracy
+from model_zoo.cards import ModelCard, find_card
+from model_zoo.constraints import Constraints
+from model_zoo.decode import NO_CONSTRAINTS, decode
+from model_zoo.errors import DataError
+from model_zoo.evaluate import check_record
+from model_zoo.frames import temper
+from model_zoo.solver import Solver, load_solver
+from model_zoo.split import LabelledFile
+from model_zoo.statistics import wilson_interval
+
+# The temperature changes which text these find most probable only where it changes no path's rank.
+_KEPT_DECODERS = ("greedy", "alignment-beam")
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """The card before and after."""
+
+    old: ModelCard
+    new: ModelCard
+
+
+def calibrate(
+    name_or_path: str, files: Sequence[LabelledFile], part: str, device: str = "auto"
+) -> Calibrated:
+    """Fit a temperature, measure with it, and write both into the model's card.
+
+    The temperature is part of the model, so the model has another fingerprint afterwards. What the card said
+    of answers whose probabilities it changes goes; the exact decoder's accuracy on these images comes.
+
+    Args:
+        name_or_path: of the model; its card must be writable.
+        files: labelled images of one part, none that the model was fitted to.
+        part: their part.
+        device: where the model runs.
+
+    Raises:
+        DataError: the training part, a read-only card, labels that fit no temperature.
+        ZooError: as for `load_solver`.
+    """
+    check_record(name_or_path, [part])
+    solver = load_solver(name_or_path, device, "float32")
+    old, directory = find_card(name_or_path)
+    readable, raw = _raw(solver, files)
+    temperature = round(fit_temperature(raw, [solver.charset.encode(file.label) for file in readable]), 4)
+    before, after = _judge(solver, raw, readable), _judge(solver, temper(raw, temperature), readable)
+    right, n = int(after[1].sum()), len(files)
+    exact = Accuracy(part, "exact", right / n, *wilson_interval(right, n), n)
+    new = replace(
+        old,
+        temperature=temperature,
+        accuracy=(*(it for it in old.accuracy if it.decoder in _KEPT_DECODERS), exact),
+        calibration=(calibration(part, before, after),),
+        precision=(precision(part, *after),),
+    )
+    write_whole(directory / f"{old.name}.json", new.to_json().encode())
+    return Calibrated(old, new)
+
+
+def _raw(solver: Solver, files: Sequence[LabelledFile]) -> tuple[list[LabelledFile], torch.Tensor]:
+    """The files that can be read, and their log-probabilities at temperature 1, (N, T, C)."""
+    batch, errors = solver.preprocess([file.path for file in files])
+    readable = [file for file, error in zip(files, errors, strict=True) if error is None]
+    if not readable:
+        raise DataError("none of the images can be read; a temperature is fitted to labelled images")
+    size = solver.micro_batch
+    parts = [batch[start : start + size] for start in range(0, len(batch), size)]
+    return readable, torch.cat([solver.raw_log_probs(part).cpu() for part in parts])
+
+
+def _judge(solver: Solver, log_probs: torch.Tensor, files: Sequence[LabelledFile]) -> tuple[Floats, Bools]:
+    """The exact decoder's probabilities, and whether its answers are right, under the card's constraints."""
+    texts = solver.card.constraints
+    constraints: Constraints = NO_CONSTRAINTS if texts is None else texts.parse()
+    found = decode(log_probs, solver.charset, constraints, method="exact")
+    probabilities = np.array([item.probability for item in found])
+    return probabilities, np.array([it.text == file.label for it, file in zip(found, files, strict=True)])
