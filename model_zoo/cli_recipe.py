@@ -24,7 +24,7 @@ def recipe_options(command: Command) -> Command:
         option("--batch-size", type=click.IntRange(1, 10_000),
                help="Images a step. [default: the recipe's, 32; post: 8]"),
         option("--seed", type=int, default=0, help="Of everything random."),
-        option("--synthetic", type=click.IntRange(0, 1_000_000), default=0,
+        option("--synthetic", type=click.IntRange(0, 100_000), default=0,
                help="Extra images an epoch in the style of Kaptcha; only if your captcha looks like it."),
         option("--epochs", type=click.IntRange(1, 10_000), default=60, help="Passes over the images."),
         option("--recipe", default="standard",

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from model_zoo.errors import DataError
-from model_zoo.training.recipe import Recipe
+from model_zoo.training.recipe import Augmentation, Recipe
 
 _SEPARATOR = ":"
 
@@ -74,7 +74,7 @@ def load_checkpoint(path: Path, state: TrainingState, recipe: Recipe, data: str)
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
     except (OSError, SafetensorError) as error:
         raise DataError(f"there is no run to resume at {path}: {error}; start it without --resume") from error
-    if (metadata.get("recipe"), metadata.get("data")) != (_canonical(recipe), data):
+    if not _is_of(metadata, recipe, data):
         raise DataError(
             f"the run at {path} had another recipe or other data; resume with its options, or delete the file"
         )
@@ -144,3 +144,14 @@ def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Ten
 
 def _canonical(recipe: Recipe) -> str:
     return json.dumps(asdict(recipe), sort_keys=True)
+
+
+def _is_of(metadata: dict[str, str], recipe: Recipe, data: str) -> bool:
+    """Whether a checkpoint is of that recipe and data.
+
+    A setting that it does not name came after it, and has the value that changes nothing.
+    """
+    stored = json.loads(metadata.get("recipe", "{}"))
+    added = {"augmentation": asdict(Augmentation()) | stored.pop("augmentation", {})}
+    filled = asdict(Recipe()) | stored | added
+    return (filled, metadata.get("data")) == (json.loads(_canonical(recipe)), data)

@@ -25,7 +25,7 @@ class Measured:
     """Figures over some images, none of them augmented.
 
     Attributes:
-        loss: mean of the loss that is trained with.
+        loss: mean of the loss that is trained with, over labels whose characters the network has.
         character_accuracy: of networks with positions, the share of positions that are right; of others, 1
             minus edit distances over characters.
         exact_match: share of texts that are right, read greedily.
@@ -66,7 +66,9 @@ def measure(
     answers, positional = log_probs(network, images.pixels, normalise), has_positions(network)
     greedy = best_paths(answers, charset)
     output = answers[:, ::2] if positional else answers  # the odd frames of positions are certain blanks
-    losses = image_losses(output, images.labels, charset, recipe, positional=positional)
+    known = [number for number, label in enumerate(images.labels) if set(label) <= set(charset.chars)]
+    wanted = [images.labels[number] for number in known]
+    losses = image_losses(output[known], wanted, charset, recipe, positional=positional)
     beam = greedy
     if not positional:
         found = decode(answers, charset, method="beam", beam_width=BEAM_WIDTH)

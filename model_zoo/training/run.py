@@ -238,7 +238,8 @@ def _selection(options: TrainOptions, files: list[LabelledFile]) -> Selection:
 
 def _charset(options: TrainOptions, selection: Selection, start: Start | None) -> Charset:
     """The characters of the labels; those of `start` where it reads them all."""
-    characters = {char for file in (*selection.training, *selection.validation) for char in file.label}
+    files = selection.training or selection.validation
+    characters = {char for file in files for char in file.label}
     if start is not None:
         check_start(start, "".join(characters), options.height, options.width)
         return Charset(start.card.charset)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch import nn
 
 from model_zoo.charset import Charset
 from model_zoo.errors import DataError
@@ -20,10 +18,9 @@ from model_zoo.generators.labels import is_reserved
 from model_zoo.preprocess import WANTED
 from model_zoo.solver import load_solver
 from model_zoo.split import labelled_files, of_parts
-from model_zoo.training import data, loop
-from model_zoo.training.augment import augment
+from model_zoo.training import data
 from model_zoo.training.log import EpochLog
-from model_zoo.training.recipe import Augmentation, Recipe, learning_rate
+from model_zoo.training.recipe import Recipe
 from model_zoo.training.run import TrainOptions, train
 
 SMALL = {"channels": [4, 4, 8, 8], "hidden": 8}
@@ -206,76 +203,6 @@ def test_synthetic_images_are_new_in_every_epoch_and_never_reserved() -> None:
     assert first.labels != second.labels
     assert not any(is_reserved(label) for label in first.labels + second.labels)
     assert set("".join(first.labels)) <= set("23ab")
-
-
-def test_the_learning_rate_rises_to_its_peak_and_falls_to_a_thousandth() -> None:
-    recipe = Recipe(learning_rate=1.0, warm_up=0.2)
-    rates = [learning_rate(recipe, step, 100) for step in range(100)]
-
-    assert rates[0] == pytest.approx(0.04)
-    assert rates[20] == max(rates) == pytest.approx(1.0)
-    assert rates[99] == pytest.approx(0.001)
-    assert rates[:21] == sorted(rates[:21])
-    assert rates[20:] == sorted(rates[20:], reverse=True)
-
-
-STILL = Augmentation(**dict.fromkeys(Augmentation.__dataclass_fields__, 0.0))
-
-
-def test_an_augmentation_of_nothing_changes_nothing() -> None:
-    images = torch.rand(3, 1, 50, 200)
-
-    assert torch.allclose(augment(images, STILL, torch.Generator()), images, atol=1e-4)
-
-
-@pytest.mark.parametrize("name", list(Augmentation.__dataclass_fields__))
-def test_every_setting_of_the_augmentation_does_something_of_its_own(name: str) -> None:
-    images = torch.rand(2, 1, 50, 200, generator=torch.Generator().manual_seed(1))
-    setting = replace(STILL, **{name: getattr(Augmentation(), name)})
-
-    bent, again = (augment(images, setting, torch.Generator().manual_seed(2)) for _ in range(2))
-
-    assert bent.shape == images.shape
-    assert torch.equal(bent, again)
-    assert 0 <= bent.min() <= bent.max() <= 1
-    assert not torch.allclose(bent, images, atol=1e-3)
-    assert not torch.allclose(bent[0] - images[0], bent[1] - images[1], atol=1e-3)
-
-
-def test_the_ctc_loss_of_one_character_in_two_frames_is_the_sum_of_its_three_paths() -> None:
-    probabilities = torch.tensor([[[0.5, 0.3, 0.2], [0.1, 0.6, 0.3]]])  # (1, 2, 3)
-    paths = 0.3 * 0.6 + 0.3 * 0.1 + 0.5 * 0.6  # aa, a-, -a
-
-    loss = loop.ctc_loss(probabilities.log(), ["a"], Charset("ab"))
-
-    assert loss.item() == pytest.approx(-math.log(paths), rel=1e-5)
-
-
-def test_the_average_follows_weights_and_buffers() -> None:
-    average, network = nn.BatchNorm1d(1), nn.BatchNorm1d(1)
-    nn.init.constant_(network.weight, 3.0)
-    network.running_mean.fill_(4.0)
-    network.num_batches_tracked.fill_(7)
-
-    loop.follow(average, network, 0.75)
-
-    assert average.weight.item() == pytest.approx(1.5)
-    assert average.running_mean.item() == pytest.approx(1.0)
-    assert average.num_batches_tracked.item() == 7
-
-
-def test_an_epoch_is_seeded_by_seed_and_epoch_alone() -> None:
-    def drawn(seed: int, epoch: int) -> tuple[float, float]:
-        source = loop.seed_epoch(seed, epoch)
-        return torch.rand(1).item(), torch.rand(1, generator=source).item()
-
-    assert drawn(1, 2) == drawn(1, 2)
-    assert len({drawn(1, 2), drawn(2, 1), drawn(1, 3)}) == 3
-
-
-def test_exact_match_of_no_labels_is_not_a_number() -> None:
-    assert math.isnan(loop.exact_match([], []))
-    assert loop.exact_match(["a", "b"], ["a", "c"]) == 0.5
 
 
 def test_mean_and_std_are_of_grey_values_from_0_to_1() -> None:

@@ -23,8 +23,8 @@ import os, signal
 from model_zoo.cli import main
 from model_zoo.training import checkpoint
 write = checkpoint.write_safetensors
-def write_and_die(*arguments):
-    write(*arguments)
+def write_and_die(*arguments, **options):
+    write(*arguments, **options)
     os.kill(os.getpid(), signal.SIGKILL)
 checkpoint.write_safetensors = write_and_die
 main()
@@ -128,7 +128,7 @@ def test_ctrl_c_before_the_first_epoch_says_that_nothing_is_kept(
     small_images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "model_zoo.training.loop.train_epoch", lambda *a, **b: signal.raise_signal(signal.SIGINT)
+        "model_zoo.training.fit.Fit.epoch", lambda *a, **b: signal.raise_signal(signal.SIGINT)
     )
 
     result = run(*train_command(small_images, tmp_path / "zoo"))
@@ -183,7 +183,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_training(
 ) -> None:
     file = tmp_path / "README.md"
     file.touch()
-    monkeypatch.setattr("model_zoo.training.loop.train_epoch", lambda *a, **b: pytest.fail("it trained"))
+    monkeypatch.setattr("model_zoo.training.fit.Fit.epoch", lambda *a, **b: pytest.fail("it trained"))
 
     on_file = run(*train_command(small_images, file))
     below_file = run(*train_command(small_images, file / "zoo"))
