@@ -23,6 +23,6 @@ def architecture_lines() -> Iterator[str]:
             f"{cost.flops / 1e6:,.0f} MFLOP an image, {cost.time_steps} time steps"
         )
     yield (
-        f"For images of {WIDTH}x{HEIGHT} pixels and {N_CLASSES} classes. Weights over {SHIPPED_MB} MB are not "
-        "shipped: `model-zoo train --architecture NAME` makes them, from random ones."
+        f"For images of {WIDTH}x{HEIGHT} pixels and {N_CLASSES} classes. Weights over {SHIPPED_MB} MB are "
+        "not shipped: `model-zoo train --architecture NAME` makes them, from random ones."
     )

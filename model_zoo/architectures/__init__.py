@@ -80,15 +80,15 @@ register("crnn-small", CrnnSmall, "Residual CNN and one BiLSTM, a frame per 8 co
 register(
     "crnn-resnet34",
     CrnnResnet34,
-    "The post's third: torchvision's resnet34 up to its third stage, two BiLSTMs, read by CTC.",
+    'Third of "From CNN to CRNN": torchvision\'s resnet34 cut at stage 3, two BiLSTMs, read by CTC.',
 )
 register(
     "xresnet34-pool",
     XResnet34Pool,
-    "The post's first: xresnet34, pooled to one vector, which gives five characters at once.",
+    'First of "From CNN to CRNN": xresnet34, pooled to one vector that gives every position.',
 )
 register(
     "xresnet34-flat",
     XResnet34Flat,
-    "The post's second: xresnet34, flattened instead of pooled, which gives five characters at once.",
+    'Second of "From CNN to CRNN": xresnet34, not pooled, so that places stay; every position.',
 )

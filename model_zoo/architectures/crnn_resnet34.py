@@ -1,4 +1,4 @@
-"""The blog post's third network: a ResNet, two recurrent layers, CTC.
+"""The third network of the post "Captcha prediction - From CNN to CRNN" (2022): ResNet, two LSTMs, CTC.
 
 The idea is Shi, Bai and Yao, An end-to-end trainable neural network for image-based sequence recognition
 (2015), arXiv:1507.05717; the convolutions are torchvision's resnet34, He et al. (2015), arXiv:1512.03385.

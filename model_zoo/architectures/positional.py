@@ -1,8 +1,10 @@
 """Networks that give every character of a text at once, one vector of classes a position.
 
-Captcha reading as image classification with many outputs. Both networks here are the blog post's: one pools
-what xresnet34 sees to a single vector, the other keeps where it saw it. Class 0 at a position says that no
-character stands there, so texts may be shorter than the positions.
+Captcha reading as image classification with many outputs. Both networks are those of the post "Captcha
+prediction - From CNN to CRNN" (2022): one pools what xresnet34 sees to a single vector, the other keeps where
+it saw it. Class 0 at a position says that no character stands there, so texts may be shorter than the
+positions. The weights start at random; in the post, fastai's loading of ImageNet weights for xresnet34 fitted
+no more than its stem.
 """
 
 from __future__ import annotations

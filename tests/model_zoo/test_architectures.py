@@ -104,6 +104,36 @@ class OfEachKind(nn.Module):
         return output
 
 
+def test_every_architecture_is_described_in_one_sentence() -> None:
+    for architecture in architectures():
+        assert architecture.description.endswith("."), architecture.name
+        assert len(f"{architecture.name:<16}{architecture.description}") <= 110, architecture.name
+
+
+class TimeFirst(nn.Module):
+    """Recurrent layers of other kinds, which run along the first axis, and a convolution of rows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.filters = nn.Conv1d(4, 6, 3, padding=1, groups=2)
+        self.first = nn.LSTM(6, 3, num_layers=2, bidirectional=True)
+        self.second = nn.GRU(6, 5)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """(N, 1, 4, 8) to (N, 8, 5)."""
+        columns = self.filters(images.squeeze(1)).permute(2, 0, 1)
+        output: torch.Tensor = self.second(self.first(columns)[0])[0]
+        return output.transpose(0, 1)
+
+
+def test_operations_of_stacked_and_time_first_recurrent_layers() -> None:
+    convolution = 6 * 2 * 3 * 8  # outputs, inputs of a group, filter, columns
+    first = 8 * 2 * 4 * 3 * ((6 + 3) + (6 + 3))  # the second layer reads both directions of the first
+    second = 8 * 3 * 5 * (6 + 5)
+
+    assert count_flops(TimeFirst(), 4, 8) == (2 * (convolution + first + second), 8)
+
+
 def test_operations_are_two_per_multiply_add_of_every_layer() -> None:
     convolution = 2 * 1 * 3 * 3 * 4 * 8
     recurrence = 8 * 2 * 4 * 3 * (2 + 3)  # frames, directions, gates, hidden, inputs and state
