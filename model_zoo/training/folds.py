@@ -1,0 +1,201 @@
+"""Ten-fold cross-validation: every image of a folder is read by a network that never saw it.
+
+The folds are the ten parts of `model_zoo.split`. A fold's network is trained by one recipe on the nine other
+parts, and its answers to the tenth are out of fold; together they measure the recipe on every image there is
+(Stone, M. (1974), Cross-validatory choice and assessment of statistical predictions, JRSS B 36, 111-147).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_zoo.atomic import write_whole
+from model_zoo.constraints import Constraints, parse_constraints
+from model_zoo.decode import NO_CONSTRAINTS, decode
+from model_zoo.errors import DataError
+from model_zoo.split import LabelledFile, labelled_files
+from model_zoo.statistics import wilson_interval
+from model_zoo.training.data import load_images
+from model_zoo.training.metrics import log_probs
+from model_zoo.training.run import Run, TrainOptions
+
+N_FOLDS = 10
+
+Frames = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class FoldAnswer:
+    """What was read from one image by the network that never saw it, with the exact decoder.
+
+    Attributes:
+        file: name below the folder.
+        label: the right text.
+        part: of the image, which is its fold.
+        text: the most probable text of all.
+        probability: of `text`.
+        length_text: the most probable text among those as long as the labels.
+        length_probability: of `length_text` among them.
+    """
+
+    file: str
+    label: str
+    part: int
+    text: str
+    probability: float
+    length_text: str
+    length_probability: float
+
+
+@dataclass(frozen=True)
+class FoldShare:
+    """A share of images read right, out of fold, with its 95 % Wilson interval."""
+
+    right: int
+    n: int
+    value: float
+    low: float
+    high: float
+
+
+def cross_validate(
+    options: TrainOptions,
+    out: Path,
+    on_fold: Callable[[int, Sequence[FoldAnswer]], None] = lambda fold, answers: None,
+) -> list[FoldAnswer]:
+    """Train ten networks and read every image with the one that never saw it.
+
+    Args:
+        options: of each fold's run; its parts, validation and name are set here.
+        out: CSV that gets the answers, fold by fold; folds that it already holds are not run again. Beside
+            it, `out` with the ending `.npz` gets the log-probabilities (N, T, C) in the order of the lines.
+        on_fold: called after each fold with its answers.
+
+    Returns:
+        The answers to all images, by part, then by name.
+
+    Raises:
+        DataError: data with which no run can start, or a CSV of another folder.
+    """
+    assert options.data is not None, "cross-validation needs labelled images"
+    files = labelled_files(options.data)
+    lengths = parse_constraints(length=_span(files))
+    answers, frames = read_answers(out) if out.exists() else [], _kept(out)
+    _check_same(answers, files, len(frames), out)
+    _check_characters(files)
+    done = {answer.part for answer in answers}
+    for fold in range(N_FOLDS):
+        held = [file for file in files if _part(file) == fold]
+        if fold in done or not held:
+            continue
+        found, said = _run_fold(options, fold, held, lengths)
+        answers, frames = [*answers, *found], np.concatenate([frames, said]) if done else said
+        done.add(fold)
+        _write(out, answers, frames)
+        on_fold(fold, found)
+    return answers
+
+
+def share(answers: Sequence[FoldAnswer], *, length_known: bool) -> FoldShare:
+    """How many of the answers are right, with or without knowledge of the length."""
+    n = len(answers)
+    right = sum((it.length_text if length_known else it.text) == it.label for it in answers)
+    return FoldShare(right, n, right / n, *wilson_interval(right, n))
+
+
+def read_answers(path: Path) -> list[FoldAnswer]:
+    """The answers in a CSV that `cross_validate` wrote.
+
+    Raises:
+        DataError: a file that is no such CSV.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [
+                FoldAnswer(
+                    row["file"], row["label"], int(row["part"]),
+                    row["text"], float(row["probability"]),
+                    row["length_text"], float(row["length_probability"]),
+                )
+                for row in csv.DictReader(file)
+            ]  # fmt: skip
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{str(path)!r} holds no out-of-fold answers ({error}); give another file") from error
+
+
+def _part(file: LabelledFile) -> int:
+    return int(file.sha256, 16) % N_FOLDS
+
+
+def _span(files: Sequence[LabelledFile]) -> str:
+    lengths = {len(file.label) for file in files}
+    return f"{min(lengths)}-{max(lengths)}"
+
+
+def _run_fold(
+    options: TrainOptions, fold: int, held: Sequence[LabelledFile], lengths: Constraints
+) -> tuple[list[FoldAnswer], Frames]:
+    others = ",".join(str(number) for number in range(N_FOLDS) if number != fold)
+    run = Run(replace(options, name=f"{options.name}-fold-{fold}", parts=others, validation="none"))
+    run.fit.run()
+    images = load_images(held, options.height, options.width)
+    frames = log_probs(run.fit.network, images.pixels, run.fit.normalise)
+    free, known = (decode(frames, run.charset, it) for it in (NO_CONSTRAINTS, lengths))
+    found = [
+        FoldAnswer(file.path.name, file.label, fold, *read)
+        for file, *read in zip(
+            held,
+            free.texts, np.exp(free.log_probs[:, 0]).round(6).tolist(),
+            known.texts, np.exp(known.log_probs[:, 0]).round(6).tolist(),
+            strict=True,
+        )
+    ]  # fmt: skip
+    return found, frames.numpy()
+
+
+def _kept(out: Path) -> Frames:
+    path = out.with_suffix(".npz")
+    return np.load(path)["log_probs"] if path.exists() else np.empty((0, 0, 0), np.float32)
+
+
+def _check_same(
+    answers: Sequence[FoldAnswer], files: Sequence[LabelledFile], n_frames: int, out: Path
+) -> None:
+    """Answers of another folder, or without their log-probabilities, cannot be gone on from."""
+    here = {(file.path.name, _part(file)) for file in files}
+    if any((answer.file, answer.part) not in here for answer in answers) or len(answers) != n_frames:
+        raise DataError(
+            f"{str(out)!r} holds answers to other images, or its .npz is missing; give another --out"
+        )
+
+
+def _check_characters(files: Sequence[LabelledFile]) -> None:
+    """A character of one part alone would be no class of the network that reads that part."""
+    parts: dict[str, set[int]] = {}
+    for file in files:
+        for char in file.label:
+            parts.setdefault(char, set()).add(_part(file))
+    if alone := sorted(char for char, found in parts.items() if len(found) == 1):
+        part = parts[alone[0]].pop()
+        raise DataError(
+            f"character {alone[0]!r} occurs in images of part {part} alone, so no network could learn to "
+            "read them; add images with it, or leave these out"
+        )
+
+
+def _write(out: Path, answers: Sequence[FoldAnswer], frames: Frames) -> None:
+    table = io.StringIO()
+    writer = csv.DictWriter(table, [it.name for it in fields(FoldAnswer)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(answer) for answer in answers)
+    arrays = io.BytesIO()
+    np.savez_compressed(arrays, log_probs=frames)
+    write_whole(out.with_suffix(".npz"), arrays.getvalue())
+    write_whole(out, table.getvalue().encode())
