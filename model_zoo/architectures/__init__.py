@@ -14,6 +14,7 @@ from torch import nn
 
 from model_zoo.architectures.crnn import CrnnSmall
 from model_zoo.architectures.crnn_resnet34 import CrnnResnet34
+from model_zoo.architectures.plain import CrnnPlain
 from model_zoo.architectures.positional import XResnet34Flat, XResnet34Pool
 from model_zoo.errors import CardError
 
@@ -48,6 +49,10 @@ def register(name: str, builder: Builder, description: str) -> None:
         raise ValueError(f"architecture {name!r} is registered already; choose another name")
 
 
+def _nano(**options: Any) -> nn.Module:
+    return CrnnPlain(**{"channels": (16, 24, 48, 64), "hidden": 32, "dropout": 0.1, **options})
+
+
 def architectures() -> tuple[Architecture, ...]:
     """Every registered architecture, by name."""
     return tuple(_KNOWN[name] for name in sorted(_KNOWN))
@@ -76,6 +81,10 @@ def build(name: str, options: Mapping[str, Any], *, n_classes: int, height: int,
         ) from error
 
 
+register(
+    "crnn-plain", CrnnPlain, "Four plain convolutions and one BiLSTM, a frame per 8 columns, read by CTC."
+)
+register("crnn-nano", _nano, "crnn-plain with half the channels: for speed on CPUs.")
 register("crnn-small", CrnnSmall, "Residual CNN and one BiLSTM, a frame per 8 columns, read by CTC.")
 register(
     "crnn-resnet34",

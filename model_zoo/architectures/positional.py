@@ -3,8 +3,7 @@
 Captcha reading as image classification with many outputs. Both networks are those of the post "Captcha
 prediction - From CNN to CRNN" (2022): one pools what xresnet34 sees to a single vector, the other keeps where
 it saw it. Class 0 at a position says that no character stands there, so texts may be shorter than the
-positions. The weights start at random; in the post, fastai's loading of ImageNet weights for xresnet34 fitted
-no more than its stem.
+positions. The weights start at random: of this family fastai has ImageNet weights for xresnet50 alone.
 """
 
 from __future__ import annotations
