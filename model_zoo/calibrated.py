@@ -15,7 +15,7 @@ from model_zoo.cards import ModelCard, find_card
 from model_zoo.constraints import Constraints
 from model_zoo.decode import NO_CONSTRAINTS, decode
 from model_zoo.errors import DataError
-from model_zoo.evaluate import check_record
+from model_zoo.evaluate import check_record, check_unseen
 from model_zoo.frames import temper
 from model_zoo.solver import Solver, load_solver
 from model_zoo.split import LabelledFile
@@ -53,6 +53,7 @@ def calibrate(
     """
     check_record(name_or_path, [part])
     solver = load_solver(name_or_path, device, "float32")
+    check_unseen(solver.training_images, files)
     old, directory = find_card(name_or_path)
     readable, raw = _raw(solver, files)
     temperature = round(fit_temperature(raw, [solver.charset.encode(file.label) for file in readable]), 4)

@@ -40,8 +40,10 @@ __all__ = [
 CARD_VERSION = 2
 _READ_VERSIONS = (1, 2)
 
-# What was measured of a model, not what it is.
-_MEASUREMENTS = frozenset({"accuracy", "calibration", "precision"})
+# What was measured of a model, or is told of its training, not what it is.
+_NOT_THE_MODEL = frozenset(
+    {"accuracy", "calibration", "precision", "training_images", "training_images_sha256"}
+)
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 
@@ -80,8 +82,8 @@ class ModelCard:
         constraints: what every answer keeps, unless a job names its own of that kind; None: nothing.
         temperature: by which log-probabilities are divided before they are normalised anew; None: 1.
         members: the models that an ensemble asks.
-        training_images: file name, in the card's folder, of the list of the images it was fitted to: their
-            sha256, one a line; None: there is no list.
+        training_images: file name, in the card's folder, of the list of the images it was fitted to, see
+            `model_zoo.seen`; None: there is no list.
         training_images_sha256: of that list.
         calibration: what its probabilities are worth, where measured.
         precision: from which probability on its answers are precise enough, where measured.
@@ -121,9 +123,10 @@ class ModelCard:
     def fingerprint(self) -> str:
         """First 16 hex digits of sha256 over the weights' sha256 and the canonical card without measurements.
 
-        A new measurement of the same model keeps its queue; a changed charset does not.
+        A new measurement of the same model keeps its queue, a list of what it was trained on too; a changed
+        charset does not.
         """
-        content = {key: value for key, value in self.to_object().items() if key not in _MEASUREMENTS}
+        content = {key: value for key, value in self.to_object().items() if key not in _NOT_THE_MODEL}
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(f"{self.sha256}\n{canonical}".encode()).hexdigest()[:16]
 

@@ -20,6 +20,7 @@ from model_zoo.cli_export import export
 from model_zoo.cli_fetch import fetch_data
 from model_zoo.cli_notes import answer_lines, naming_the_cards, note_foreign
 from model_zoo.cli_options import solver_options, wish
+from model_zoo.cli_seen import remember
 from model_zoo.cli_show import best_figure, described
 from model_zoo.cli_train import train
 from model_zoo.env_options import option
@@ -113,7 +114,7 @@ def solve(
         raise click.exceptions.Exit(1)
 
 
-for command in (train, evaluate, split, generate, fetch_data, export, calibrate, combine):
+for command in (train, evaluate, split, generate, fetch_data, export, calibrate, combine, remember):
     main.add_command(command)
 
 

@@ -18,7 +18,7 @@ from model_zoo.env_options import option
 from model_zoo.visible import visible
 
 if TYPE_CHECKING:
-    from model_zoo.evaluate import Evaluation
+    from model_zoo.evaluate import Evaluation, Overlap
 
 # Errors that are listed for a reader.
 _SHOWN_ERRORS = 20
@@ -57,11 +57,14 @@ def evaluate(
         measuring.check_record(name, parts)
     solver = load_solver(name, device)
     files = splitting.of_parts(splitting.labelled_files(data), parts)
+    if record:
+        measuring.check_unseen(solver.training_images, files)
     constraints = wished.of(solver.card)
     with naming_the_cards(wished.added_by(solver.card)):
         note_foreign(constraints, solver.card)
         readings = measuring.read_files(solver, files, constraints, decoder=decoder, beam_width=beam_width)
     result = measuring.measure(readings, decoder)
+    overlap = measuring.overlap(solver.training_images, files, readings)
     if record:
         measuring.record(name, readings, result.decoder)
     impossible = ruled_out([file.label for file in files], constraints, solver.card)
@@ -72,14 +75,28 @@ def evaluate(
             "parts": list(parts),
             "constraints": wished.held(solver.card),
         }
+        seen = None if overlap is None else asdict(overlap)
         figures = {**told, **asdict(result), "proven": proven, "labels_ruled_out": impossible}
-        click.echo(json.dumps(figures, indent=2))
+        click.echo(json.dumps({**figures, "seen_in_training": seen}, indent=2))
     else:
         title = f"{name}, {', '.join([decoder, *wished.told(solver.card)])}, parts {' + '.join(parts)}"
         click.echo(_in_words(title, result, proven))
+    _warn_of(overlap)
     if impossible:
         said = f"{impossible:,} of {len(files):,} labels can be no answer"
         click.echo(f"{said}: the constraints or the model's characters rule them out", err=True)
+
+
+def _warn_of(overlap: Overlap | None) -> None:
+    """Say which images the model was trained on, and how well it reads the others."""
+    if overlap is None or overlap.warning is None:
+        return
+    click.echo(overlap.warning, err=True)
+    if match := overlap.exact_match_unseen:
+        figure_of_others = (
+            f"{match.value:.2%} ({match.low:.2%} to {match.high:.2%}, 95 % Wilson, n = {match.n})"
+        )
+        click.echo(f"exact match of the others: {figure_of_others}", err=True)
 
 
 def _named(options: dict[str, Any]) -> str:

@@ -13,6 +13,8 @@ from model_zoo.cards import Accuracy, ModelCard, find_card
 from model_zoo.constraints import Constraints
 from model_zoo.decode import NO_CONSTRAINTS
 from model_zoo.errors import DataError
+from model_zoo.overlap import overlap_warning
+from model_zoo.seen import TrainingImages
 from model_zoo.solver import Solver
 from model_zoo.split import LabelledFile
 from model_zoo.statistics import wilson_interval
@@ -62,6 +64,43 @@ class Evaluation:
     character_accuracy: float
     character_error_rate: float
     errors: tuple[Reading, ...]
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """How much of what was measured the model was trained on.
+
+    Attributes:
+        seen: files that it was trained on.
+        images: all files.
+        exact_match_unseen: of the others alone; None where there is none.
+    """
+
+    seen: int
+    images: int
+    exact_match_unseen: ExactMatch | None
+
+    @property
+    def warning(self) -> str | None:
+        """A sentence where there is any."""
+        return overlap_warning(self.seen, self.images)
+
+
+def overlap(
+    known: TrainingImages | None, files: Sequence[LabelledFile], readings: Sequence[Reading]
+) -> Overlap | None:
+    """Tell apart what the model was trained on.
+
+    Args:
+        known: the model's training images; None where nobody knows them.
+        files: that were read.
+        readings: of the files, in their order.
+    """
+    if known is None:
+        return None
+    pairs = zip(files, readings, strict=True)
+    unseen = [reading for file, reading in pairs if not known.has_digest(file.sha256)]
+    return Overlap(len(files) - len(unseen), len(files), _exact_match(unseen) if unseen else None)
 
 
 def read_files(
@@ -114,6 +153,19 @@ def check_record(name_or_path: str, parts: Iterable[str]) -> None:
     path = directory / f"{card.name}.json"
     if not (os.access(path, os.W_OK) and os.access(directory, os.W_OK)):
         raise DataError(f"card {str(path)!r} is read-only; copy the model to a folder of your own")
+
+
+def check_unseen(known: TrainingImages | None, files: Sequence[LabelledFile]) -> None:
+    """Refuse to record what images are part of that the model was trained on, whatever their part is called.
+
+    Raises:
+        DataError: there is such an image.
+    """
+    if seen := sum(known is not None and known.has_digest(file.sha256) for file in files):
+        raise DataError(
+            f"{seen:,} of {len(files):,} images were in this model's training data: what they give is no "
+            "measure of it and is not recorded; choose others"
+        )
 
 
 def record(name_or_path: str, readings: Sequence[Reading], decoder: str) -> ModelCard:

@@ -26,6 +26,7 @@ from model_zoo.frames import temper
 from model_zoo.language import compile_language
 from model_zoo.networks import load_network
 from model_zoo.preprocess import DEFAULT_LIMITS, ImageLimits, ImageSource, read_image, resize_grey, to_batch
+from model_zoo.seen import TrainingImages, training_images
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,10 +77,16 @@ class Solver:
         network: takes (N, 1, H, W), gives log-probabilities (N, T, C).
         device: where it runs.
         precision: `auto` is bfloat16 on CUDA and float32 elsewhere.
+        training_images: what the model was fitted to; None where nobody knows.
     """
 
     def __init__(
-        self, card: ModelCard, network: nn.Module, device: torch.device, precision: str = "auto"
+        self,
+        card: ModelCard,
+        network: nn.Module,
+        device: torch.device,
+        precision: str = "auto",
+        training_images: TrainingImages | None = None,
     ) -> None:
         if precision not in PRECISIONS:
             raise DeviceError(f"precision {precision!r} is unknown; give one of {', '.join(PRECISIONS)}")
@@ -89,6 +96,7 @@ class Solver:
         self.charset = Charset(card.charset)
         self.device = device
         self.precision = precision
+        self.training_images = training_images
         self._threads = 1
         self.micro_batch = CUDA_MICRO_BATCH if device.type == "cuda" else CPU_MICRO_BATCH
         # Channels last: 1.4 times the images a second on a CPU core, measured with crnn-small.
@@ -221,7 +229,7 @@ def load_solver(name_or_path: str | Path, device: str = "auto", precision: str =
     """
     card, directory = find_card(name_or_path)
     network = load_network(card, directory)
-    return Solver(card, network, find_device(device), precision)
+    return Solver(card, network, find_device(device), precision, training_images(card, directory))
 
 
 def find_device(name: str) -> torch.device:

@@ -29,6 +29,7 @@ from producer.figures import (
 )
 from producer.labels import LabelSource, StemLabels
 from producer.results import ResultLine
+from producer.seen import SeenTally
 from producer.smallest import Smallest
 
 FEW_LABELS = 100  # below it, an exact match of 100 % still leaves 3.7 points and more to chance
@@ -87,9 +88,15 @@ class _Tally:
         self.probability_units: Counter[bool] = Counter()  # summed over right and over wrong answers
         self.probabilities: Counter[bool] = Counter()
         self._wrong: Smallest[WrongAnswer] = Smallest(MAX_WRONG_KEPT)
+        self._seen = SeenTally()
 
     def add(self, line: ResultLine, label: str | None) -> None:
         """Count one image."""
+        right = self.right
+        self._add(line, label)
+        self._seen.add(line.seen, None if label is None else self.right > right)
+
+    def _add(self, line: ResultLine, label: str | None) -> None:
         self.images += 1
         text = None if line.error is not None else line.text
         if text is None:
@@ -197,6 +204,7 @@ class _Tally:
             mean_probability_right=self._mean(True),
             mean_probability_wrong=self._mean(False),
             notes=tuple(self._notes(labels)),
+            seen=self._seen.figures(),
         )
 
     def _character_rows(self) -> tuple[CharacterRow, ...]:

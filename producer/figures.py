@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from model_zoo.overlap import overlap_warning
 from model_zoo.statistics import wilson_interval
 from worker.contract import Candidate
 
@@ -92,6 +93,28 @@ class WrongAnswer:
 
 
 @dataclass(frozen=True)
+class SeenFigures:
+    """What of a job's images the model was trained on, by the files' hashes.
+
+    Attributes:
+        known: whether any answer says so; a model without a list of its training images cannot.
+        images: with an answer or an error.
+        seen: of these, images that the model was trained on.
+        exact_match_unseen: of all others, as `AccuracyReport.exact_match`; None without any that has a label.
+    """
+
+    known: bool = False
+    images: int = 0
+    seen: int = 0
+    exact_match_unseen: Share | None = None
+
+    @property
+    def warning(self) -> str | None:
+        """A sentence where the model has seen any of the images."""
+        return overlap_warning(self.seen, self.images)
+
+
+@dataclass(frozen=True)
 class AccuracyReport:
     """What `measure` found.
 
@@ -120,6 +143,7 @@ class AccuracyReport:
         mean_probability_right: of the right answers; None without any.
         mean_probability_wrong: of the wrong answers; None without any.
         notes: sentences that the reader of these figures must not miss.
+        seen: how many of the images the model was trained on, and how well it read the others.
     """
 
     images: int
@@ -144,6 +168,7 @@ class AccuracyReport:
     mean_probability_right: float | None
     mean_probability_wrong: float | None
     notes: tuple[str, ...]
+    seen: SeenFigures = SeenFigures()
 
     @property
     def character_accuracy(self) -> float | None:

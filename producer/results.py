@@ -33,6 +33,7 @@ class ResultLine:
         proven: whether no allowed string is more probable; None where that is not known.
         allowed_mass: of all allowed strings together under the model itself; None where that is not known.
         probability_high: the most that the probability can be; None where it is known exactly.
+        seen: whether the model was trained on this very file; None where that is not known.
     """
 
     id: int
@@ -46,6 +47,7 @@ class ResultLine:
     proven: bool | None = None
     allowed_mass: float | None = None
     probability_high: float | None = None
+    seen: bool | None = None
 
 
 def line_of(answer: Answer, file: str, worker: str | None, attempt: int) -> ResultLine:
@@ -62,13 +64,15 @@ def line_of(answer: Answer, file: str, worker: str | None, attempt: int) -> Resu
         answer.proven,
         answer.allowed_mass,
         answer.probability_high,
+        answer.seen,
     )
 
 
 def encode_line(line: ResultLine) -> str:
     """A line as ASCII JSON with its newline; non-UTF-8 names survive as surrogates.
 
-    `proven`, `allowed_mass` and `probability_high` are left out where they are None, as in older journals.
+    `proven`, `allowed_mass`, `probability_high` and `seen` are left out where they are None, as in older
+    journals.
     """
     return json.dumps(asdict(line, dict_factory=lean)) + "\n"
 

@@ -44,7 +44,7 @@ MAX_LEXICON_BYTES = 64 * 2**20
 _BLOB_MAGIC = b"CFB1"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # Fields of an answer that are left out of its JSON where there is nothing to say.
-_LEFT_OUT_IF_NONE = frozenset({"proven", "allowed_mass", "probability_high"})
+_LEFT_OUT_IF_NONE = frozenset({"proven", "allowed_mass", "probability_high", "seen"})
 
 
 class ContractError(Exception):
@@ -154,6 +154,7 @@ class Answer:
         proven: whether no allowed string is more probable; None where the decoder does not say.
         allowed_mass: of all allowed strings together under the model itself; the least that it can be.
         probability_high: the most that the probability can be; None where `probability` is exact.
+        seen: whether the model was trained on this very file; None where nobody knows.
     """
 
     id: int
@@ -164,6 +165,7 @@ class Answer:
     proven: bool | None = None
     allowed_mass: float | None = None
     probability_high: float | None = None
+    seen: bool | None = None
 
 
 # solved: the answers are there. split: the batch ended too many workers, the producer cuts it in two.
@@ -380,8 +382,9 @@ def decode_answer(data: Any) -> Answer:
         )
     except (TypeError, KeyError) as reason:
         raise ContractError(f"an answer does not fit: {reason}") from reason
-    if not isinstance(answer.proven, bool | None):
-        raise ContractError(f"an answer's proven is {answer.proven!r:.80}, expected true, false or null")
+    for name in ("proven", "seen"):
+        if not isinstance(value := getattr(answer, name), bool | None):
+            raise ContractError(f"an answer's {name} is {value!r:.80}, expected true, false or null")
     for value in (answer.allowed_mass, answer.probability_high):
         if isinstance(value, bool) or not isinstance(value, int | float | None):
             raise ContractError(f"an answer's mass is {value!r:.80}, expected a number or null")

@@ -199,7 +199,9 @@ def _solve(
         micro_batch=micro_batch,
         limits=ImageLimits(max_bytes=options.max_image_bytes),
     )
-    return tuple(_answer(item, found) for item, found in zip(items, predictions, strict=True))
+    return tuple(
+        _answer(item, found, _seen(item, solver)) for item, found in zip(items, predictions, strict=True)
+    )
 
 
 def _solve_alone(item: ImageItem, options: JobOptions, constraints: Constraints, solver: Solver) -> Answer:
@@ -211,9 +213,15 @@ def _solve_alone(item: ImageItem, options: JobOptions, constraints: Constraints,
         return Answer(item.id, error=AnswerError("worker_error", message[:500]))
 
 
-def _answer(item: ImageItem, found: Prediction) -> Answer:
+def _seen(item: ImageItem, solver: Solver) -> bool | None:
+    """Whether the model was trained on this file: one hash, some 10 us of the milliseconds an image takes."""
+    known = solver.training_images
+    return None if known is None else known.has(item.data)
+
+
+def _answer(item: ImageItem, found: Prediction, seen: bool | None) -> Answer:
     if found.error is not None:
-        return Answer(item.id, error=AnswerError(found.error.code, found.error.message))
+        return Answer(item.id, error=AnswerError(found.error.code, found.error.message), seen=seen)
     n_best = tuple(Candidate(candidate.text, candidate.probability) for candidate in found.n_best)
     return Answer(
         item.id,
@@ -223,4 +231,5 @@ def _answer(item: ImageItem, found: Prediction) -> Answer:
         proven=found.proven,
         allowed_mass=found.allowed_mass,
         probability_high=found.probability_high,
+        seen=seen,
     )

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from producer.figures import Confusion, Share, WrongAnswer
+from producer.figures import Confusion, SeenFigures, Share, WrongAnswer
 from producer.report.summary import RunSummary
 
 REPORT_VERSION = 1
@@ -92,6 +92,7 @@ def _accuracy(summary: RunSummary) -> dict[str, Any]:
         "confusions_total": accuracy.confusions_total,
         "wrong_answers": [_wrong(answer) for answer in accuracy.wrong],
         "wrong_total": accuracy.wrong_total,
+        "seen_in_training": _seen(accuracy.seen),
         "labels_outside_charset": accuracy.outside_charset,
         "outside_characters": list(accuracy.outside_characters),
         "labels_ruled_out": accuracy.ruled_out,
@@ -107,6 +108,12 @@ def _share(share: Share | None) -> dict[str, Any] | None:
         return None
     low, high = share.interval
     return {"value": share.value, "low": low, "high": high, "n": share.n, "right": share.right}
+
+
+def _seen(seen: SeenFigures) -> dict[str, Any] | None:
+    if not seen.known:
+        return None
+    return {"images": seen.seen, "exact_match_unseen": _share(seen.exact_match_unseen)}
 
 
 def _confusion(confusion: Confusion) -> dict[str, Any]:

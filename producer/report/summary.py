@@ -177,6 +177,7 @@ class RunSummary:
         """The caller's sentences, then what the options could not have, then those of the measurement."""
         lexicon = self.decoding.lexicon
         told = (
+            self.accuracy.seen.warning,
             _lacking(self.options.charset, self.model.charset),
             lexicon and dropped_note(lexicon.dropped, lexicon.words),
             self.decoding.doubt,

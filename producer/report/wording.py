@@ -83,6 +83,9 @@ def figures(accuracy: AccuracyReport) -> tuple[Figure, ...]:
     if answered is not None and answered.n < exact.n:
         of = f"{answered.right:,} of {answered.n:,}"
         found.append(Figure("Exact match of the answered", percent(answered.value), of))
+    if accuracy.seen.seen and (unseen := accuracy.seen.exact_match_unseen) is not None:
+        of = f"{unseen.right:,} of {unseen.n:,} that were not in the training data, {interval(unseen)}"
+        found.append(Figure("Exact match of the unseen", percent(unseen.value), of))
     total = f"{accuracy.label_characters:,}"
     right = f"{accuracy.characters_right:,} of {total} label positions"
     edits = f"{count(accuracy.edits, 'edit')} for {total} label characters"

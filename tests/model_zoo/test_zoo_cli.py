@@ -40,6 +40,7 @@ def test_the_commands_are_those_that_the_readme_promises() -> None:
         "fetch-data",
         "generate",
         "list",
+        "remember",
         "show",
         "solve",
         "split",

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def summary_of(
 def full() -> RunSummary:
     """A job with something under every key."""
     return summary_of(
-        LINES,
+        [replace(LINES[0], seen=True), *LINES[1:]],
         workers=(WorkerFacts("a", "cuda:0", 1), WorkerFacts("b", "cpu", 1)),
         skipped=Skipped({"hidden": 1, "no image": 2}, (SkippedFile("README.md", "no image"),)),
         note=("synthetic images",),
@@ -109,6 +110,9 @@ def test_report_json_is_ascii_and_gives_names_of_any_bytes_back() -> None:
     assert os.fsencode(wrong["file"]) == b"caf\xe9_\xf0\x9f\x98\x80.png"
 
 
+NULLABLE = ("exact_match", "answered_exact_match", "seen_in_training", "seen_in_training.exact_match_unseen")
+
+
 def paths(value: object, prefix: str = "") -> Iterator[str]:
     """The path of every key: `a`, `a.b`, `a[].b`; the keys of the three open mappings are data."""
     if isinstance(value, dict):
@@ -116,7 +120,7 @@ def paths(value: object, prefix: str = "") -> Iterator[str]:
             path = f"{prefix}.{key}" if prefix else key
             children = [] if path in ("errors", "skipped_by_reason", "versions") else list(paths(item, path))
             # An object or a list of them is told by its parts; those that can be null are told too.
-            if not children or path in ("exact_match", "answered_exact_match"):
+            if not children or path in NULLABLE:
                 yield path
             yield from children
     elif isinstance(value, list | tuple):

@@ -38,6 +38,7 @@ LINES = st.builds(
     st.none() | st.booleans(),
     st.none() | st.floats(0, 1),
     st.none() | st.floats(0, 1),
+    st.none() | st.booleans(),
 )
 
 
@@ -75,9 +76,9 @@ def test_a_line_has_the_fields_that_are_promised() -> None:
 
 
 def test_a_line_says_more_where_the_decoder_does() -> None:
-    line = replace(FIRST, proven=True, allowed_mass=0.5, probability_high=0.875)
+    line = replace(FIRST, proven=True, allowed_mass=0.5, probability_high=0.875, seen=False)
 
-    more = {"proven": True, "allowed_mass": 0.5, "probability_high": 0.875}
+    more = {"proven": True, "allowed_mass": 0.5, "probability_high": 0.875, "seen": False}
     assert json.loads(encode_line(line)) == {**json.loads(encode_line(FIRST)), **more}
 
 
@@ -91,8 +92,9 @@ def test_the_docs_explain_every_key_of_a_line_and_no_other() -> None:
 def test_an_answer_becomes_a_line() -> None:
     candidates = (Candidate("2b827", 0.75),)
     assert line_of(Answer(0, "2b827", 0.75, candidates), "a.png", "cpu-1@here", 2) == FIRST
-    full = line_of(Answer(0, "2b827", 0.75, candidates, None, True, 0.5, 0.875), "a.png", "cpu-1@here", 2)
-    assert full == replace(FIRST, proven=True, allowed_mass=0.5, probability_high=0.875)
+    answer = Answer(0, "2b827", 0.75, candidates, None, True, 0.5, 0.875, True)
+    full = line_of(answer, "a.png", "cpu-1@here", 2)
+    assert full == replace(FIRST, proven=True, allowed_mass=0.5, probability_high=0.875, seen=True)
 
 
 def test_what_is_appended_is_read_back_in_its_order(path: Path) -> None:

@@ -110,7 +110,7 @@ def test_options_stay_small_whatever_the_lexicon() -> None:
 
 
 def test_an_answer_leaves_out_what_there_is_nothing_to_say_of() -> None:
-    bare, full = Answer(0, "a", 0.5), Answer(1, "b", 0.5, (), None, False, 0.25, 0.75)
+    bare, full = Answer(0, "a", 0.5), Answer(1, "b", 0.5, (), None, False, 0.25, 0.75, False)
 
     (first, second) = json.loads(encode(BatchResult("j:0-1", 1, "w", (bare, full))))["answers"]
 
@@ -122,4 +122,5 @@ def test_an_answer_leaves_out_what_there_is_nothing_to_say_of() -> None:
         "proven": False,
         "allowed_mass": 0.25,
         "probability_high": 0.75,
+        "seen": False,
     }

@@ -161,7 +161,7 @@ def _either_value_or_contract_error(decode: Any, data: object) -> None:
     assert dataclasses.is_dataclass(value)
 
 
-FIELDS = st.sampled_from(["id", "text", "probability", "n_best", "error", "proven", "allowed_mass"])
+FIELDS = st.sampled_from(["id", "text", "probability", "n_best", "error", "proven", "allowed_mass", "seen"])
 RESULT_FIELDS = st.sampled_from(["batch_id", "attempt", "worker", "answers", "status", "colour"])
 
 
@@ -223,6 +223,7 @@ REFUSED_ANSWERS: list[tuple[object, str, str]] = [
     ({"id": 0, "text": 7}, "an answer's text is 7, expected a string or null", "a text that is none"),
     ({"id": 0, "n_best": 5}, "an answer does not fit: 'int' object is not iterable", "readings in no list"),
     ({"id": 0, "proven": 1}, "an answer's proven is 1, expected true, false or null", "a proof in numbers"),
+    ({"id": 0, "seen": 1}, "an answer's seen is 1, expected true, false or null", "seen so many times"),
     ({"id": 0, "allowed_mass": "1"}, "an answer's mass is '1', expected a number or null", "a mass in words"),
 ]
 

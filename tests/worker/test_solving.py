@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ import pytest
 from model_zoo import solver as zoo
 from model_zoo.constraints import Constraints
 from model_zoo.preprocess import ImageLimits
+from model_zoo.seen import TrainingImages
 from worker import solving
 from worker.contract import Answer, AnswerError, Batch, Candidate, ImageItem, JobOptions
 from worker.settings import Settings
@@ -36,6 +38,7 @@ class FakeSolver:
 
     trouble: type[Exception] = RuntimeError
     device = SimpleNamespace(type="cpu")
+    training_images: TrainingImages | None = None
     calls: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
 
     def solve(
@@ -82,6 +85,15 @@ def test_an_image_that_cannot_be_read_costs_its_own_answer() -> None:
 
     broken = Answer(8, error=AnswerError("truncated", "it ends before its data does"))
     assert answers == (cat(7), broken, cat(9, "dog"))
+
+
+def test_an_answer_says_whether_the_model_was_trained_on_the_file() -> None:
+    known = TrainingImages.of(hashlib.sha256(data).hexdigest() for data in (b"cat", b"?truncated"))
+
+    answers = solve(FakeSolver(training_images=known), b"cat", b"dog", b"?truncated", b"?corrupt")
+
+    assert [answer.seen for answer in answers] == [True, False, True, False]
+    assert [answer.text for answer in answers] == ["cat", "dog", None, None]
 
 
 def test_a_batch_of_no_image_has_no_answer() -> None:

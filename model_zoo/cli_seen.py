@@ -1,0 +1,31 @@
+"""`model-zoo remember`: the list of training images of a model that has none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from model_zoo import split as splitting
+from model_zoo.cli_errors import CONTEXT
+from model_zoo.cli_options import data_option, part_option
+
+
+@click.command(context_settings=CONTEXT)
+@click.argument("name", metavar="NAME_OR_PATH")
+@data_option
+@part_option(default=["train"])
+def remember(name: str, data: Path, parts: Sequence[str]) -> None:
+    """List the images that a model was trained on beside its card, by their hashes alone.
+
+    `train` does so itself; this is for a model of before. The folder must be the one that it was trained on.
+    Workers and `evaluate` then tell which images it has seen.
+
+    \b
+    Example: model-zoo remember zoo/mine.json --data DIR
+    """
+    from model_zoo.seen import remember as write
+
+    count = write(name, splitting.labelled_files(data), parts)
+    click.echo(f"{name}: {count:,} training images are listed")
