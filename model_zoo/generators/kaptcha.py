@@ -51,9 +51,9 @@ def render(text: str, source: random.Random) -> np.ndarray[Any, np.dtype[np.uint
     Returns:
         uint8 (50, 200), grey.
     """
-    ink = _warped(_drawn_text(text))
+    ink = warped(_drawn_text(text))
     ink = 1 - (1 - ink) * (1 - draw_strokes(source))
-    grey: np.ndarray[Any, np.dtype[np.uint8]] = np.rint(_background() * (1 - ink)).astype(np.uint8)
+    grey: np.ndarray[Any, np.dtype[np.uint8]] = np.rint(background() * (1 - ink)).astype(np.uint8)
     return grey
 
 
@@ -85,14 +85,14 @@ def _averaged(canvas: Image.Image) -> FloatImage:
 
 
 @lru_cache(maxsize=1)
-def _background() -> FloatImage:
+def background() -> FloatImage:
     """A linear gradient from light grey at the top left to white at the bottom right, (50, 200)."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     gradient: FloatImage = (192 + 63 * (x * WIDTH + y * HEIGHT) / (WIDTH**2 + HEIGHT**2)).astype(np.float32)
     return gradient
 
 
-def _warped(ink: FloatImage) -> FloatImage:
+def warped(ink: FloatImage) -> FloatImage:
     """The water filter, then the ripple filter, each with bilinear sampling."""
     for corners, weights in _warp_tables():
         ink = (ink.ravel()[corners] * weights).sum(axis=0, dtype=np.float32).reshape(HEIGHT, WIDTH)
@@ -133,14 +133,22 @@ def _sampling(x: Any, y: Any) -> tuple[np.ndarray[Any, Any], FloatImage]:
     return corners, weights.astype(np.float32)
 
 
-def draw_strokes(source: random.Random) -> FloatImage:
-    """Ink of the two strokes, (50, 200), 0 to 1."""
+def draw_strokes(source: random.Random, *, whole: bool = False, wide: float = 1.0) -> FloatImage:
+    """Ink of the two strokes, (50, 200), 0 to 1.
+
+    Args:
+        source: draws 8 numbers.
+        whole: whether the ends of segments are the centres of whole pixels, as Java draws them.
+        wide: factor on the widths.
+    """
     canvas = Image.new("L", (WIDTH * SUPERSAMPLING, HEIGHT * SUPERSAMPLING), 0)
     draw = ImageDraw.Draw(canvas)
     for xs in STROKE_XS:
         points = _flattened([(x * WIDTH, source.random() * HEIGHT) for x in xs])
+        if whole:
+            points = [(int(x) + 0.5, int(y) + 0.5) for x, y in points]
         for number, (start, end) in enumerate(itertools.pairwise(points)):
-            width = STROKE_WIDTHS[min(number, len(STROKE_WIDTHS) - 1)]
+            width = wide * STROKE_WIDTHS[min(number, len(STROKE_WIDTHS) - 1)]
             draw.polygon(_square_capped(start, end, width), fill=255)
     return _averaged(canvas)
 
