@@ -10,7 +10,7 @@ import torch
 
 from model_zoo.charset import Charset
 from model_zoo.errors import DataError, UnreadableImage
-from model_zoo.generators import kaptcha
+from model_zoo.generators import varied
 from model_zoo.generators.labels import KAPTCHA_SLOTS, draw_label, random_source
 from model_zoo.preprocess import read_image, resize_grey, to_batch
 from model_zoo.split import LabelledFile
@@ -79,7 +79,7 @@ def generate_images(
     for number in range(count):
         source = random_source("training", seed, epoch * count + number)
         labels.append(draw_label("training", source, slots, length))
-        images.append(resize_grey(kaptcha.render(labels[-1], source), *size))
+        images.append(resize_grey(varied.render(labels[-1], source, varied.Variation()), *size))
     return LabelledImages(to_batch(images), tuple(labels))
 
 
