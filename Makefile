@@ -18,7 +18,7 @@ UNIT := -m "not redis and not data and not gpu and not slow" --ignore=tests/inte
 COMPOSE_CHECK := CAPTCHAFLEET_BROKER_PASSWORD=unused docker-compose -f docker/compose.yaml config -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint unit lint-docker bench-ctc wheel constraints clean distclean
+.PHONY: help demo test check lint unit lint-docker bench-ctc bench-parity wheel constraints clean distclean
 .DELETE_ON_ERROR:
 
 help: ## list these commands
@@ -48,6 +48,10 @@ lint-docker: $(VENV)/.installed-dev ## lint the Dockerfiles and, where docker-co
 bench-ctc: $(VENV)/.installed-dev ## measure the decoder beside its peers; installs them first (7 GB), takes ten minutes
 	$(BIN)/python benchmarks/ctc.py --setup
 	$(BIN)/python benchmarks/ctc.py --threads 1 2
+
+bench-parity: $(VENV)/.installed-dev ## hold our networks and schedule against fastai's; installs it first (6 GB)
+	$(BIN)/python benchmarks/fastai_parity.py --setup
+	$(BIN)/python benchmarks/fastai_parity.py
 
 wheel: $(BIN)/uv ## build the wheel into dist/
 	$(BIN)/uv build --quiet --wheel --build-constraints constraints.txt --python $(BIN)/python

@@ -1,5 +1,6 @@
 """The post's networks and schedule held against fastai itself.
 
+    make bench-parity                                       # the next two
     .venv/bin/python benchmarks/fastai_parity.py --setup    # fastai in an environment of its own, 6 GB
     .venv/bin/python benchmarks/fastai_parity.py --json parity.json
 

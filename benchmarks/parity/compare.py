@@ -43,7 +43,7 @@ class Check:
 
 def compare(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[Check]:
     """Every check there is, in reading order."""
-    checks = []
+    checks: list[Check] = []
     for name, network in theirs["networks"].items():
         checks += _networks(name, ours["networks"][name], network)
     for name, curve in theirs["curves"].items():
@@ -100,7 +100,8 @@ def _alike(mine: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
         return False
     if abs(mine["mean"] - other["mean"]) > DEVIATIONS * other["std"] * math.sqrt(2 / count):
         return False
-    return count < ENOUGH or (mine["peak"] < UNIFORM_PEAK) == (other["peak"] < UNIFORM_PEAK)
+    forms = {tensor["peak"] < UNIFORM_PEAK for tensor in (mine, other)}
+    return count < ENOUGH or len(forms) == 1
 
 
 def _is_zero_scale(tensor: Mapping[str, Any]) -> bool:
@@ -126,13 +127,14 @@ def _values(what: str, ours: Sequence[float], theirs: Sequence[float], tolerance
     if len(ours) != len(theirs):
         return Check(what, f"{len(ours)} values", f"{len(theirs)} values", False)
     apart = [abs(mine - other) for mine, other in zip(ours, theirs, strict=True)]
+    apart = [math.inf if math.isnan(difference) else difference for difference in apart]
     worst = apart.index(max(apart))
-    if not max(apart) <= tolerance * max(map(abs, theirs)):  # NaN included
+    if max(apart) > tolerance * max(abs(other) for other in theirs if not math.isnan(other)):
         return Check(f"{what}, value {worst}", f"{ours[worst]:.9g}", f"{theirs[worst]:.9g}", False)
     text = f"{len(ours)} values, at most {max(apart):.1e} apart"
     return Check(what, text, text, True)
 
 
 def _equal(what: str, ours: Any, theirs: Any) -> Check:
-    texts = [f"{value:,}" if isinstance(value, int) else str(value) for value in (ours, theirs)]
-    return Check(what, *texts, same=ours == theirs)
+    mine, other = (f"{value:,}" if isinstance(value, int) else str(value) for value in (ours, theirs))
+    return Check(what, mine, other, bool(ours == theirs))
