@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from model_zoo.architectures.cost import count_parameters
 from model_zoo.charset import Charset
 from model_zoo.errors import DataError
 from model_zoo.training.augment import augment
@@ -22,10 +21,6 @@ from model_zoo.training.losses import has_positions, image_losses
 from model_zoo.training.metrics import measure
 from model_zoo.training.recipe import Recipe
 from model_zoo.training.schedule import rates
-
-# From so many parameters on AdamW updates all of a tensor in one pass: with 21 million 24 ms a step instead
-# of 77. Below it costs nothing either way, and the plain update gives the shipped weights to the last bit.
-FUSED_FROM = 2_000_000
 
 Synthetic = Callable[[int], LabelledImages]
 
@@ -209,12 +204,8 @@ def new_state(network: nn.Module, recipe: Recipe) -> TrainingState:
         {"params": decayed, "weight_decay": recipe.weight_decay},
         {"params": others, "weight_decay": 0.0},  # biases and norms: shrinking them helps nobody
     ]
-    optimizer = torch.optim.AdamW(
-        groups,
-        lr=recipe.learning_rate,
-        eps=recipe.eps,
-        fused=True if count_parameters(network) >= FUSED_FROM else None,
-    )
+    # Fused: one pass over each tensor, 24 ms a step for 21 million parameters instead of 77.
+    optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, eps=recipe.eps, fused=True)
     average = copy.deepcopy(network).eval() if recipe.averaging else network
     return TrainingState(network, average, optimizer)
 
