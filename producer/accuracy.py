@@ -31,6 +31,7 @@ from producer.labels import LabelSource, StemLabels
 from producer.results import ResultLine
 from producer.seen import SeenTally
 from producer.smallest import Smallest
+from producer.sure import SureTally
 
 FEW_LABELS = 100  # below it, an exact match of 100 % still leaves 3.7 points and more to chance
 
@@ -48,6 +49,7 @@ def measure(
     ignore_case: bool = False,
     charset: str | None = None,
     allowed: Allowed | None = None,
+    min_probability: float | None = None,
 ) -> AccuracyReport:
     """Compare the answers of a job with its labels.
 
@@ -57,8 +59,9 @@ def measure(
         ignore_case: compare casefolded texts; without it, matching is exact, code point by code point.
         charset: the characters the model can answer; None where that is unknown.
         allowed: what the job's constraints let the model answer; None allowed everything.
+        min_probability: answers below it are unsure and count as not right; None: all are sure.
     """
-    tally = _Tally(ignore_case, charset, allowed or Allowed())
+    tally = _Tally(ignore_case, charset, allowed or Allowed(), min_probability)
     for line in lines:
         tally.add(line, labels.label_of(line.file))
     return tally.report(labels)
@@ -67,8 +70,11 @@ def measure(
 class _Tally:
     """The sums of one pass."""
 
-    def __init__(self, ignore_case: bool, charset: str | None, allowed: Allowed) -> None:
+    def __init__(
+        self, ignore_case: bool, charset: str | None, allowed: Allowed, min_probability: float | None
+    ) -> None:
         self._ignore_case = ignore_case
+        self._sure = SureTally(min_probability)
         self._charset = None if charset is None else frozenset(self._fold(charset))
         among = allowed.charset
         self._among = self._charset if among is None else frozenset(self._fold(among))
@@ -104,10 +110,11 @@ class _Tally:
             self.errors[line.error.code if line.error is not None else "worker_error"] += 1
         else:
             self.answered += 1
+        unsure = self._sure.add(text, line.probability)
         if label is not None:
-            self._compare(line, label, text)
+            self._compare(line, label, text, unsure)
 
-    def _compare(self, line: ResultLine, label: str, text: str | None) -> None:
+    def _compare(self, line: ResultLine, label: str, text: str | None, unsure: bool) -> None:
         folded = self._fold(label)
         self.labelled += 1
         self.lengths[len(folded)] += 1
@@ -120,15 +127,19 @@ class _Tally:
         answer = self._fold(text)
         self.characters_right.update(a for a, b in zip(folded, answer, strict=False) if a == b)
         right = folded == answer
+        self._sure.add_labelled(unsure, right)
         if (probability := _finite(line.probability)) is not None:
             self.probability_units[right] += round(probability * _PROBABILITY_UNITS)
             self.probabilities[right] += 1
+        if not right:
+            self._add_edits(folded, answer)
+        if unsure:
+            return
         if right:
             self.right += 1
             self.lengths_right[len(folded)] += 1
         else:
             self._add_wrong(line, label, text)
-            self._add_edits(folded, answer)
 
     def _count_outside(self, characters: set[str], label: str) -> None:
         """Count a label that the model, or the job's constraints, made impossible to answer."""
@@ -195,7 +206,7 @@ class _Tally:
             confusions=self._confusion_rows(),
             confusions_total=self.confusions.total(),
             wrong=self._wrong.items(),
-            wrong_total=self.labelled_answered - self.right,
+            wrong_total=self.labelled_answered - self._sure.unsure_labelled - self.right,
             outside_charset=None if self._charset is None else self.outside,
             ruled_out=None if self._allowed.has_lost_words else self.ruled_out,
             outside_characters=tuple(
@@ -204,6 +215,7 @@ class _Tally:
             mean_probability_right=self._mean(True),
             mean_probability_wrong=self._mean(False),
             notes=tuple(self._notes(labels)),
+            sure=self._sure.figures(),
             seen=self._seen.figures(),
         )
 

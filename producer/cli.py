@@ -85,6 +85,8 @@ def main() -> None:
 @option("--labels", default="stem", metavar="stem|none|FILE.csv", help="Where the right texts stand.")
 @option("--ignore-case", is_flag=True, help="Compare answers and labels without case.")
 @option("--from-list", metavar="LIST", help="File with the names to send, one a line; - is standard input.")
+@option("--min-probability", type=FiniteRange(0, 1), metavar="P",
+        help="Answers below it are unsure: they count as not right. [default: none]")  # fmt: skip
 @reading_options
 @option("--beam-width", type=click.IntRange(1, 200), default=10, help="Readings a beam keeps.")
 @option("--n-best", type=click.IntRange(1, 100), default=1, help="Readings to report for each image.")
@@ -138,8 +140,16 @@ def resume(run_dir: Path, **options: Any) -> None:
     default=None,
     help="Compare without case, or exactly. [default: as submitted]",
 )
+@option("--min-probability", type=FiniteRange(0, 1), metavar="P",
+        help="Answers less probable than this are unsure. [default: as submitted]")  # fmt: skip
 @option("--json", "as_json", is_flag=True, help="Print report.json, and nothing else, on stdout.")
-def report(run_dir: Path, labels: str | None, ignore_case: bool | None, as_json: bool) -> None:
+def report(
+    run_dir: Path,
+    labels: str | None,
+    ignore_case: bool | None,
+    min_probability: float | None,
+    as_json: bool,
+) -> None:
     """Measure a run folder again, offline, and write its reports anew.
 
     Example: producer report runs/20260401-101500-3fa9c1 --labels truth.csv
@@ -152,7 +162,7 @@ def report(run_dir: Path, labels: str | None, ignore_case: bool | None, as_json:
 
     folder = RunFolder.existing(run_dir)
     source = parse_labels_option(labels or read_facts(folder.manifest).request.labels)
-    summary = summarise(folder, source, ignore_case)
+    summary = summarise(folder, source, ignore_case, min_probability)
     print_report(summary, as_json)
     store(folder, summary)
     sys.exit(exit_code(summary))
@@ -221,6 +231,7 @@ def _request(options: dict[str, Any]) -> SubmitRequest:
         lexicon=options["lexicon"],
         unconstrained=options["unconstrained"],
         limits=BatchLimits(options["batch_size"], int(options["max_batch_mb"] * MEGABYTE)),
+        min_probability=options["min_probability"],
     )
 
 

@@ -115,6 +115,25 @@ class SeenFigures:
 
 
 @dataclass(frozen=True)
+class SureFigures:
+    """What `--min-probability` sorts out: answers below it are unsure.
+
+    Attributes:
+        min_probability: the least probability of a sure answer.
+        answers: that are unsure.
+        right: of these, how many have the text of their label all the same; None without labels.
+        precision: sure answers with a label that are right; None without any.
+        coverage: sure answers, of all images with an answer or an error; None without images.
+    """
+
+    min_probability: float
+    answers: int
+    right: int | None
+    precision: Share | None
+    coverage: Share | None
+
+
+@dataclass(frozen=True)
 class AccuracyReport:
     """What `measure` found.
 
@@ -124,7 +143,8 @@ class AccuracyReport:
         errors: error code -> images, the most frequent first.
         labels: the source of the labels, as given to `--labels`.
         ignore_case: whether texts were compared without case.
-        exact_match: of all images with a label, an error counting as wrong; None without labels.
+        exact_match: of all images with a label, an error counting as wrong and an unsure answer as not right;
+            None without labels.
         answered_exact_match: of the answered images with a label; None without any.
         label_characters: in all labels.
         characters_right: positions of labels at which the answer has the same character.
@@ -134,7 +154,7 @@ class AccuracyReport:
         confusions: the most frequent edits of answered images, at most `MAX_CONFUSIONS_KEPT`.
         confusions_total: all edits of answered images.
         wrong: the most confident wrong answers, at most `MAX_WRONG_KEPT`.
-        wrong_total: all wrong answers (errors are not among them).
+        wrong_total: all wrong answers (errors and unsure answers are not among them).
         outside_charset: labels with a character that the model lacks or the job did not allow; None where the
             model's charset is unknown.
         outside_characters: the most frequent of these characters.
@@ -143,6 +163,7 @@ class AccuracyReport:
         mean_probability_right: of the right answers; None without any.
         mean_probability_wrong: of the wrong answers; None without any.
         notes: sentences that the reader of these figures must not miss.
+        sure: what is left of the answers at `--min-probability`; None without it.
         seen: how many of the images the model was trained on, and how well it read the others.
     """
 
@@ -169,6 +190,7 @@ class AccuracyReport:
     mean_probability_wrong: float | None
     notes: tuple[str, ...]
     seen: SeenFigures = SeenFigures()
+    sure: SureFigures | None = None
 
     @property
     def character_accuracy(self) -> float | None:

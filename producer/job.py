@@ -138,6 +138,7 @@ def _job(checked: Checked) -> Request:
         limits=request.limits,
         lexicon=source,
         unconstrained=request.unconstrained,
+        min_probability=request.min_probability,
     )
 
 

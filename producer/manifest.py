@@ -84,6 +84,7 @@ class Request:
         limits: how much travels together.
         lexicon: where the words of `options.lexicon` came from; None without a lexicon.
         unconstrained: whether the constraints of the model's card are left out.
+        min_probability: answers below it are unsure; None: all are sure.
     """
 
     job: str
@@ -98,6 +99,7 @@ class Request:
     limits: BatchLimits = field(default_factory=BatchLimits)
     lexicon: LexiconFile | None = None
     unconstrained: bool = False
+    min_probability: float | None = None
 
 
 @dataclass(frozen=True)

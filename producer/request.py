@@ -48,6 +48,7 @@ class SubmitRequest:
         lexicon: a file of the words that an answer may be.
         unconstrained: leave the constraints of the model's card out.
         limits: how much travels together.
+        min_probability: answers below it are unsure; None: all are sure.
     """
 
     directory: Path
@@ -60,6 +61,7 @@ class SubmitRequest:
     lexicon: Path | None = None
     unconstrained: bool = False
     limits: BatchLimits = field(default_factory=BatchLimits)
+    min_probability: float | None = None
 
 
 @dataclass(frozen=True)

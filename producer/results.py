@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from io import FileIO
 from pathlib import Path
 from typing import Any
 
 from producer.errors import UsageError
+from producer.sure import is_unsure
 from worker.contract import Answer, AnswerError, Candidate, ContractError, decode_answer, lean
 
 
@@ -33,6 +34,7 @@ class ResultLine:
         proven: whether no allowed string is more probable; None where that is not known.
         allowed_mass: of all allowed strings together under the model itself; None where that is not known.
         probability_high: the most that the probability can be; None where it is known exactly.
+        unsure: True where the probability is below the `--min-probability` that the job was submitted with.
         seen: whether the model was trained on this very file; None where that is not known.
     """
 
@@ -48,6 +50,7 @@ class ResultLine:
     allowed_mass: float | None = None
     probability_high: float | None = None
     seen: bool | None = None
+    unsure: bool | None = None
 
 
 def line_of(answer: Answer, file: str, worker: str | None, attempt: int) -> ResultLine:
@@ -74,16 +77,20 @@ def encode_line(line: ResultLine) -> str:
     `proven`, `allowed_mass`, `probability_high` and `seen` are left out where they are None, as in older
     journals.
     """
-    return json.dumps(asdict(line, dict_factory=lean)) + "\n"
+    content = asdict(line, dict_factory=lean)
+    if content["unsure"] is None:
+        del content["unsure"]
+    return json.dumps(content) + "\n"
 
 
 def decode_line(data: dict[str, Any]) -> ResultLine:
     """The inverse of `encode_line`. Raises ContractError where a field does not fit."""
     answer = decode_answer(data)
     try:
-        return line_of(answer, data["file"], data.get("worker"), data.get("attempt", 0))
+        line = line_of(answer, data["file"], data.get("worker"), data.get("attempt", 0))
     except KeyError as error:
         raise ContractError(f"a line lacks {error}") from error
+    return replace(line, unsure=True) if data.get("unsure") is True else line
 
 
 def read_results(path: Path) -> Iterator[ResultLine]:
@@ -109,11 +116,16 @@ def read_results(path: Path) -> Iterator[ResultLine]:
 class Journal:
     """Appends to results.jsonl and knows which images are answered (one bit an image).
 
+    Args:
+        path: of results.jsonl.
+        min_probability: answers below it are marked as unsure; None marks none.
+
     Raises:
         UsageError: the file cannot be opened for writing, or holds what is no result.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, min_probability: float | None = None) -> None:
+        self._min_probability = min_probability
         self._answered = bytearray()
         self.n_answered = 0
         self._path = path
@@ -144,7 +156,7 @@ class Journal:
         new: dict[int, ResultLine] = {}
         for line in lines:
             if not self.has(line.id):
-                new.setdefault(line.id, line)
+                new.setdefault(line.id, self._judged(line))
         if not new:
             return []
         data = memoryview("".join(map(encode_line, new.values())).encode("ascii"))
@@ -159,6 +171,10 @@ class Journal:
         for image_id in new:
             self._mark(image_id)
         return list(new.values())
+
+    def _judged(self, line: ResultLine) -> ResultLine:
+        unsure = line.text is not None and is_unsure(line.probability, self._min_probability)
+        return replace(line, unsure=True) if unsure else line
 
     def _open(self) -> FileIO:
         self._path.touch(mode=0o600)

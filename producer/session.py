@@ -149,7 +149,10 @@ class Session:
 
         self.display.check_with(self.broker.check_run)
         queue = BatchQueue(self.broker.url, workers[0].fingerprint)
-        with Journal(self.folder.results) as journal, self.display.progress(terms.images, journal.n_answered):
+        with (
+            Journal(self.folder.results, facts.request.min_probability) as journal,
+            self.display.progress(terms.images, journal.n_answered),
+        ):
             loop = Submission(terms, store, queue, journal, self.display)
             try:
                 loop.run(read_batches(self.folder.manifest, terms.job_id), on_first_send)

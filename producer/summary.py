@@ -28,13 +28,19 @@ from producer.results import ResultLine, read_results
 from producer.run_folder import RunFolder
 
 
-def summarise(folder: RunFolder, labels: LabelSource, ignore_case: bool | None = None) -> RunSummary:
+def summarise(
+    folder: RunFolder,
+    labels: LabelSource,
+    ignore_case: bool | None = None,
+    min_probability: float | None = None,
+) -> RunSummary:
     """Measure a run folder.
 
     Args:
         folder: of the job.
         labels: what the images should read.
         ignore_case: None as the job was submitted.
+        min_probability: None as the job was submitted; 0 makes every answer sure.
 
     Raises:
         UsageError: no job there, one of which nothing was sent, or one with a charset that is none.
@@ -54,6 +60,7 @@ def summarise(folder: RunFolder, labels: LabelSource, ignore_case: bool | None =
         ignore_case=ignore_case,
         charset=model.charset,
         allowed=_allowed(folder, facts, reading, model),
+        min_probability=facts.request.min_probability if min_probability is None else min_probability,
     )
     return RunSummary(
         accuracy=accuracy,

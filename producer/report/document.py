@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from producer.figures import Confusion, SeenFigures, Share, WrongAnswer
+from producer.figures import Confusion, SeenFigures, Share, SureFigures, WrongAnswer
 from producer.report.summary import RunSummary
 
 REPORT_VERSION = 1
@@ -51,6 +51,9 @@ def _run(summary: RunSummary) -> dict[str, Any]:
             "unconstrained": summary.unconstrained,
             "labels": summary.accuracy.labels,
             "ignore_case": summary.accuracy.ignore_case,
+            "min_probability": None
+            if summary.accuracy.sure is None
+            else summary.accuracy.sure.min_probability,
         },
         "decoding": _decoding(summary),
     }
@@ -92,6 +95,7 @@ def _accuracy(summary: RunSummary) -> dict[str, Any]:
         "confusions_total": accuracy.confusions_total,
         "wrong_answers": [_wrong(answer) for answer in accuracy.wrong],
         "wrong_total": accuracy.wrong_total,
+        "unsure": _unsure(accuracy.sure),
         "seen_in_training": _seen(accuracy.seen),
         "labels_outside_charset": accuracy.outside_charset,
         "outside_characters": list(accuracy.outside_characters),
@@ -114,6 +118,17 @@ def _seen(seen: SeenFigures) -> dict[str, Any] | None:
     if not seen.known:
         return None
     return {"images": seen.seen, "exact_match_unseen": _share(seen.exact_match_unseen)}
+
+
+def _unsure(sure: SureFigures | None) -> dict[str, Any] | None:
+    if sure is None:
+        return None
+    return {
+        "answers": sure.answers,
+        "right": sure.right,
+        "precision": _share(sure.precision),
+        "coverage": _share(sure.coverage),
+    }
 
 
 def _confusion(confusion: Confusion) -> dict[str, Any]:

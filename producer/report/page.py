@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -17,13 +17,14 @@ from jinja2 import Environment, StrictUndefined
 from rapidfuzz.distance import Levenshtein
 
 from model_zoo.visible import visible, visible_character
-from producer.figures import WrongAnswer
+from producer.figures import AccuracyReport, WrongAnswer
 from producer.report import wording
 from producer.report.summary import RunSummary
 from producer.report.thumbnails import thumbnail
 from producer.report.whole import write_whole
 from producer.results import ResultLine
 from producer.smallest import Smallest
+from producer.sure import is_unsure
 from worker.contract import ERROR_CODES, Candidate
 
 MAX_THUMBNAILS = 60
@@ -87,7 +88,7 @@ def write_html(
 
 def html_text(summary: RunSummary, lines: Iterable[ResultLine], directory: Path | None = None) -> str:
     """The report as HTML; arguments as for `write_html`."""
-    failed, unsure = _pick(lines, unlabelled=summary.accuracy.exact_match is None)
+    failed, unsure = _pick(lines, _wanted(summary.accuracy))
     style = resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
     template = _environment().from_string(
         resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
@@ -107,8 +108,16 @@ def html_text(summary: RunSummary, lines: Iterable[ResultLine], directory: Path 
     )
 
 
+def _wanted(accuracy: AccuracyReport) -> Callable[[float | None], bool]:
+    """Which answers to show for their probability: those that are unsure, without labels the least sure."""
+    least = None if accuracy.sure is None else accuracy.sure.min_probability
+    if least is None:
+        return lambda probability: accuracy.exact_match is None and probability is not None
+    return lambda probability: is_unsure(probability, least)
+
+
 def _pick(
-    lines: Iterable[ResultLine], unlabelled: bool
+    lines: Iterable[ResultLine], wanted: Callable[[float | None], bool]
 ) -> tuple[tuple[FailedRow, ...], tuple[ResultLine, ...]]:
     """The images without an answer, in the order of the manifest, and the answers to look at first."""
     failed: Smallest[FailedRow] = Smallest(MAX_ROWS)
@@ -116,8 +125,8 @@ def _pick(
     for line in lines:
         if line.error is not None:
             failed.offer((line.id,), FailedRow(line.file, line.error.code, line.error.message))
-        elif unlabelled and line.text is not None and line.probability is not None:
-            unsure.offer((line.probability, line.id), line)
+        elif line.text is not None and wanted(line.probability):
+            unsure.offer((line.probability or 0.0, line.id), line)
     return failed.items(), unsure.items()
 
 

@@ -5,6 +5,7 @@ Texts from outside stand in them as they came; each form makes them harmless (`m
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from model_zoo.visible import visible_character
@@ -86,12 +87,35 @@ def figures(accuracy: AccuracyReport) -> tuple[Figure, ...]:
     if accuracy.seen.seen and (unseen := accuracy.seen.exact_match_unseen) is not None:
         of = f"{unseen.right:,} of {unseen.n:,} that were not in the training data, {interval(unseen)}"
         found.append(Figure("Exact match of the unseen", percent(unseen.value), of))
+    found.extend(_sure(accuracy))
     total = f"{accuracy.label_characters:,}"
     right = f"{accuracy.characters_right:,} of {total} label positions"
     edits = f"{count(accuracy.edits, 'edit')} for {total} label characters"
     found.append(Figure("Character accuracy", percent(characters), right))
     found.append(Figure("Character error rate", percent(errors), edits))
     return tuple(found)
+
+
+def _sure(accuracy: AccuracyReport) -> Iterator[Figure]:
+    """What `--min-probability` left, where it was given."""
+    if (sure := accuracy.sure) is None or sure.coverage is None:
+        return
+    if sure.precision is not None:
+        share = sure.precision
+        of = f"{share.right:,} of {share.n:,} labelled answers with P >= {sure.min_probability:g}"
+        yield Figure("Precision of sure answers", percent(share.value), f"{of}, {interval(share)}")
+    told = f"{sure.coverage.right:,} of {count(sure.coverage.n, 'image')}; {unsure(accuracy)}"
+    yield Figure("Coverage", percent(sure.coverage.value), told)
+
+
+def unsure(accuracy: AccuracyReport) -> str:
+    """How many answers are unsure, and how many of them would have been right."""
+    if accuracy.sure is None:
+        return ""
+    told = f"{count(accuracy.sure.answers, 'unsure answer')}"
+    if accuracy.sure.right is None or not accuracy.sure.answers:
+        return told
+    return f"{told}, {accuracy.sure.right:,} of them with the right text"
 
 
 def unmeasured(summary: RunSummary) -> str:
@@ -137,6 +161,7 @@ def run_facts(summary: RunSummary) -> tuple[Fact, ...]:
         Fact("Workers", _workers(summary.workers)),
         Fact("Decoding", _decoding(summary)),
         *_certainty(summary),
+        *_min_probability(summary.accuracy),
         Fact("Labels", _labels(summary)),
         Fact("Job", summary.job_id),
     ]
@@ -245,6 +270,13 @@ def _certainty(summary: RunSummary) -> list[Fact]:
         mean = f"< {100 * SCANT_MASS:g} %" if scant else percent(decoding.mean_allowed_mass)
         facts.append(Fact("Allowed mass", f"the model gives the allowed texts {mean} on average"))
     return facts
+
+
+def _min_probability(accuracy: AccuracyReport) -> list[Fact]:
+    if accuracy.sure is None:
+        return []
+    below = f"answers below {accuracy.sure.min_probability:g} are unsure and count as not right"
+    return [Fact("Least probability", f"{below}: {unsure(accuracy)}")]
 
 
 def _labels(summary: RunSummary) -> str:

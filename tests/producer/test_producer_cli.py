@@ -77,6 +77,7 @@ ALL_OPTIONS = {
     "--job-ttl": "3600",
     "--max-image-mb": "2",
     "--max-in-flight-mb": "16",
+    "--min-probability": "0.9",
     "--wait": "5",
 }
 ALL_ASKED = (
@@ -91,6 +92,7 @@ ALL_ASKED = (
         Path("words.txt"),
         True,
         BatchLimits(64, 2**19),
+        0.9,
     ),
     Transport("redis://host:6380/2", 5.0, 16 * 2**20, 3600),
     True,
