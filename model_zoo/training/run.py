@@ -15,6 +15,7 @@ from model_zoo.cards import NAME_PATTERN, ModelCard
 from model_zoo.charset import Charset
 from model_zoo.errors import DataError
 from model_zoo.generators.labels import KAPTCHA_SLOTS
+from model_zoo.seen import TrainingImages, with_list
 from model_zoo.solver import find_device
 from model_zoo.split import LabelledFile, check_lengths, data_hash, labelled_files
 from model_zoo.training import checkpoint, data
@@ -38,7 +39,7 @@ class TrainOptions:
     Attributes:
         data: folder of images named LABEL.png or LABEL_anything.png; None where all images are generated.
         name: of the model.
-        out: folder of the zoo that gets NAME.safetensors, NAME.json and NAME.csv.
+        out: folder of the zoo that gets NAME.safetensors, NAME.json, NAME.csv and NAME.seen.
         architecture: a registered name; None for that of `start`, else the default one.
         architecture_options: its settings; {} for the defaults.
         height: of the input, in pixels.
@@ -136,6 +137,7 @@ class Run:
         self.hash = data_hash(self.files)
         self.selection = _selection(options, self.files)
         start = None if options.start is None else load_start(options.start)
+        self.images = _training_images(self.selection, start)
         self.charset = _charset(options, self.selection, start)
         self.architecture, self.architecture_options = _architecture(options, start)
         self.fit = self._fit(device, start)
@@ -196,15 +198,25 @@ class Run:
         return log
 
     def finish(self) -> ModelCard:
-        """Write the weights, then their card; the checkpoint goes last."""
+        """Write the weights and the list of training images, then their card; the checkpoint goes last."""
         fit, match = self.fit, None
         if fit.validation is not None:
             match = measure(fit.network, fit.validation, fit.charset, fit.normalise, fit.recipe).exact_match
         checkpoint.write_safetensors(self.weights, fit.network.state_dict(), {"format": "pt"})
         card = make_card(self, hashlib.sha256(self.weights.read_bytes()).hexdigest(), match)
+        if self.images is not None:
+            card = with_list(card, self.images, self.options.out)
         write_whole(self.options.out / f"{card.name}.json", card.to_json().encode())
         self.checkpoint.unlink(missing_ok=True)
         return card
+
+
+def _training_images(selection: Selection, start: Start | None) -> TrainingImages | None:
+    """What the model is fitted to, with what its start was; None where nobody knows the latter."""
+    own = TrainingImages.of(file.sha256 for file in selection.training)
+    if start is None:
+        return own
+    return None if start.images is None else own | start.images
 
 
 def _check_output(options: TrainOptions, weights: Path, stopped: Path) -> None:

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from model_zoo.cards import ModelCard, find_card, verify_weights
 from model_zoo.errors import DataError, WeightsMismatch
+from model_zoo.seen import TrainingImages, training_images
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,12 @@ class Start:
     Attributes:
         card: of the model.
         weights: its `state_dict`.
+        images: that it was fitted to; None where nobody knows.
     """
 
     card: ModelCard
     weights: Mapping[str, torch.Tensor]
+    images: TrainingImages | None = None
 
     @property
     def name(self) -> str:
@@ -43,7 +46,7 @@ def load_start(name_or_path: str | Path) -> Start:
     card, directory = find_card(name_or_path)
     path = verify_weights(card, directory)
     try:
-        return Start(card, load_file(path))
+        return Start(card, load_file(path), training_images(card, directory))
     except (SafetensorError, OSError) as error:
         raise WeightsMismatch(f"weights {path} cannot be read: {error}; copy them again") from error
 

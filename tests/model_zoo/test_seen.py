@@ -18,6 +18,8 @@ from model_zoo.errors import CardError, DataError
 from model_zoo.seen import TrainingImages, remember, training_images, with_list
 from model_zoo.solver import load_solver
 from model_zoo.split import LabelledFile, data_hash, labelled_files, of_parts
+from model_zoo.training.recipe import Recipe
+from model_zoo.training.run import TrainOptions, train
 
 IMAGES = TrainingImages.of(hashlib.sha256(data).hexdigest() for data in (b"one", b"two"))
 
@@ -169,6 +171,48 @@ def test_remember_refuses_other_data_and_other_parts(model: Path, twelve: Path) 
         f"train + test holds {both} images, model 'crnn-small' was trained on {n}; name other parts"
     )
     assert not (model.parent / "crnn-small.seen").exists()
+
+
+def test_training_lists_its_images_and_those_of_the_model_it_started_from(
+    small_images: Path, tmp_path: Path
+) -> None:
+    files = labelled_files(small_images)
+    first = TrainOptions(
+        small_images,
+        "first",
+        tmp_path / "zoo",
+        architecture_options={"channels": [4, 4, 8, 8], "hidden": 8},
+        height=16,
+        width=64,
+        recipe=Recipe(epochs=1),
+    )
+    train(first)
+    train(
+        replace(
+            first,
+            name="second",
+            architecture_options={},
+            start=str(tmp_path / "zoo" / "first.json"),
+            parts="test",
+            validation="validation",
+        )
+    )
+
+    lists = [training_images(*find_card(tmp_path / "zoo" / f"{name}.json")) for name in ("first", "second")]
+
+    assert lists == [
+        TrainingImages.of(file.sha256 for file in of_parts(files, parts))
+        for parts in (["train"], ["train", "test"])
+    ]
+
+
+def test_the_shipped_models_list_is_its_training_part(captcha_data: Path) -> None:
+    known = load_solver("crnn-small", "cpu").training_images
+    files = labelled_files(captcha_data / "captcha_images_v2")
+
+    assert known is not None
+    assert {file.part for file in files if known.has_digest(file.sha256)} == {"train"}
+    assert sum(known.has_digest(file.sha256) for file in files) == 524
 
 
 def test_evaluate_warns_where_all_were_trained_on(model: Path, twelve: Path) -> None:

@@ -54,6 +54,7 @@ def test_one_epoch_leaves_a_model_that_can_be_loaded_and_asked(options: TrainOpt
         "tiny.csv",
         "tiny.json",
         "tiny.safetensors",
+        "tiny.seen",
     ]
     assert [log.epoch for log in logs] == [1]
 
