@@ -24,11 +24,14 @@ def recipe_options(command: Command) -> Command:
         option("--batch-size", type=click.IntRange(1, 10_000),
                help="Images a step. [default: the recipe's, 32; post: 8]"),
         option("--seed", type=int, default=0, help="Of everything random."),
-        option("--synthetic", type=click.IntRange(0, 100_000), default=0,
-               help="Extra images an epoch in the style of Kaptcha; only if your captcha looks like it."),
-        option("--epochs", type=click.IntRange(1, 10_000), default=60, help="Passes over the images."),
+        option("--synthetic", type=click.IntRange(0, 100_000),
+               help="Extra images an epoch in the style of Kaptcha; only if your captcha looks like it. "
+               "[default: the recipe's, 0]"),
+        option("--epochs", type=click.IntRange(1, 10_000),
+               help="Passes over the images. [default: the recipe's, 60]"),
         option("--recipe", default="standard",
-               help="How to train: standard, or post, the recipe of \"From CNN to CRNN\"."),
+               help="How to train: standard; post, the recipe of \"From CNN to CRNN\"; kaptcha-zero and "
+               "kaptcha, those of the shipped models."),
     ):  # fmt: skip
         command = decorate(command)
     return command

@@ -117,10 +117,19 @@ def _check(what: str, value: str, known: tuple[str, ...]) -> None:
         raise DataError(f"{what} {value!r} is unknown; known are {', '.join(known)}")
 
 
+# Images of one style differ little, so bending them little suits them; strokes are what hides a character.
+_LIGHT = Augmentation(
+    rotation_degrees=2.0, scale=0.05, shear=0.06, shift_x=0.03, shift_y=0.04, elastic_pixels=1.0,
+    ripple_pixels=0.4, contrast=0.2, brightness=0.1, noise=0.03, strokes=0.5,
+)  # fmt: skip
+
 # By name, for `--recipe`. `post`: "Captcha prediction - From CNN to CRNN" (2022), which trains with fastai's
 # defaults (fit_one_cycle, Adam, Rotate, Brightness, Contrast; seen in its source), so they are its values.
 RECIPES = {
     "standard": Recipe(),
+    # No real image at all; then, from there, real images alone.
+    "kaptcha-zero": Recipe(epochs=6, synthetic=20_000, augmentation=_LIGHT, precision="bfloat16"),
+    "kaptcha": Recipe(augmentation=_LIGHT, precision="bfloat16"),
     "post": Recipe(
         batch_size=8,
         weight_decay=0.01,
