@@ -13,7 +13,7 @@ from PIL import Image
 
 from model_zoo.atomic import check_folder
 from model_zoo.errors import DataError
-from model_zoo.generators import kaptcha
+from model_zoo.generators import kaptcha, varied
 from model_zoo.generators.labels import distinct_labels
 
 
@@ -23,7 +23,15 @@ def kaptcha_image(text: str, source: random.Random) -> Image.Image:
     return kaptcha.to_rgba(grey)
 
 
-STYLES: dict[str, Callable[[str, random.Random], Image.Image]] = {"kaptcha": kaptcha_image}
+def two_fonts_image(text: str, source: random.Random) -> Image.Image:
+    """One image in Kaptcha's style, nearest to the real ones: two fonts, chosen per character; RGBA."""
+    return kaptcha.to_rgba(varied.render(text, source))
+
+
+STYLES: dict[str, Callable[[str, random.Random], Image.Image]] = {
+    "kaptcha": kaptcha_image,
+    "kaptcha-two-fonts": two_fonts_image,
+}
 
 
 def write_examples(out: Path, *, style: str, count: int, seed: int) -> list[Path]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from model_zoo.generators import kaptcha, varied
+from model_zoo.generators.folder import write_examples
 from model_zoo.generators.glyphs import FONTS, coverage, glyph
 from model_zoo.generators.labels import KAPTCHA_SLOTS, random_source
 from model_zoo.generators.varied import FAITHFUL, MONOSPACED, PROPORTIONAL, Variation
@@ -130,3 +131,11 @@ def test_a_character_that_was_not_measured_is_drawn_in_its_own_width() -> None:
 
 def test_the_fonts_are_small() -> None:
     assert sum(path.stat().st_size for path in Path(FONTS).iterdir()) < 1.5e6
+
+
+def test_the_style_is_written_by_its_name(tmp_path: Path) -> None:
+    paths = write_examples(tmp_path / "new", style="kaptcha-two-fonts", count=2, seed=9)
+    other = write_examples(tmp_path / "other", style="kaptcha", count=2, seed=9)
+
+    assert [path.name for path in paths] == [path.name for path in other]
+    assert paths[0].read_bytes() != other[0].read_bytes()

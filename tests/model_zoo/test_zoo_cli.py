@@ -212,7 +212,7 @@ def test_solve_notes_wished_characters_that_the_model_lacks(charset: str, note: 
         ),
         (
             ["generate", "--style", "wavy", "--out", "new"],
-            "style 'wavy' is unknown; known are kaptcha",
+            "style 'wavy' is unknown; known are kaptcha, kaptcha-two-fonts",
             "no such style",
         ),
         (
