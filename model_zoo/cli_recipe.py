@@ -1,4 +1,4 @@
-"""The options that change a recipe; the same for every command that trains. Imports nothing heavy."""
+"""What every command that trains is told: images, network and recipe. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from model_zoo.cli_options import FOLDER
+from model_zoo.constraints import parse_length
 from model_zoo.env_options import Command, FiniteRange, option
 
 if TYPE_CHECKING:
@@ -35,6 +37,31 @@ def recipe_options(command: Command) -> Command:
     ):  # fmt: skip
         command = decorate(command)
     return command
+
+
+def run_options(command: Command) -> Command:
+    """What is trained on and where: `data`, `architecture`, `height`, `width`, `length`, `parts`, `start`,
+    `device` and `compiled`."""
+    for decorate in (
+        option("--compile/--no-compile", "compiled",
+               help="Use torch.compile; slow to start, for long runs on CUDA."),
+        option("--device", default="auto", help="Where to run: auto, cpu, cuda or cuda:N."),
+        option("--start-from", "start", metavar="NAME_OR_PATH", help="Model whose weights to begin with."),
+        option("--parts", default="train",
+               help="What is trained on: train, all, or numbers of parts like 2-9."),
+        option("--length", callback=_length,
+               help="Allowed lengths of labels, like 5 or 4-6. [default: found out]"),
+        option("--width", type=click.IntRange(16, 2048), default=200, help="Input, in pixels."),
+        option("--height", type=click.IntRange(16, 512), default=50, help="Input, in pixels."),
+        option("--architecture", help="Kind of network. [default: crnn-small, or that of --start-from]"),
+        option("--data", type=FOLDER, help="Folder of images named LABEL.png or LABEL_anything.png."),
+    ):  # fmt: skip
+        command = decorate(command)
+    return command
+
+
+def _length(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[int, int] | None:
+    return parse_length(text) if text else None
 
 
 def take_recipe(options: dict[str, Any]) -> Recipe:

@@ -9,39 +9,31 @@ import click
 
 from model_zoo.cli_errors import CONTEXT, Stopped
 from model_zoo.cli_options import FOLDER
-from model_zoo.cli_recipe import recipe_options, take_recipe
-from model_zoo.constraints import parse_length
+from model_zoo.cli_recipe import recipe_options, run_options, take_recipe
 from model_zoo.env_options import option
 
 if TYPE_CHECKING:
     from model_zoo.cards import ModelCard
     from model_zoo.training.log import EpochLog
-    from model_zoo.training.run import TrainOptions, TrainStart
+    from model_zoo.training.prepare import TrainOptions
+    from model_zoo.training.run import TrainStart
 
 
 @click.command(context_settings=CONTEXT)
-@option("--data", type=FOLDER, help="Folder of images named LABEL.png or LABEL_anything.png.")
+@run_options
 @option("--name", required=True, help="Of the new model.")
 @option("--out", type=FOLDER, default="zoo", help="Zoo folder that gets the model.")
-@option("--architecture", help="Kind of network. [default: crnn-small, or that of --start-from]")
-@option("--height", type=click.IntRange(16, 512), default=50, help="Input, in pixels.")
-@option("--width", type=click.IntRange(16, 2048), default=200, help="Input, in pixels.")
-@option("--length", help="Allowed lengths of labels, like 5 or 4-6. [default: found out]")
-@option("--parts", default="train", help="What is trained on: train, all, or numbers of parts like 2-9.")
 @option(
     "--validation",
     default="rest",
     help="What is measured after every epoch: parts, none, rest (the validation part unless it is trained "
     "on), or random (a tenth of all images; the others are trained on).",
 )
-@option("--start-from", "start", metavar="NAME_OR_PATH", help="Model whose weights to begin with.")
 @recipe_options
-@option("--device", default="auto", help="Where to run: auto, cpu, cuda or cuda:N.")
-@option("--compile/--no-compile", "compiled", help="Use torch.compile; slow to start, for long runs on CUDA.")
 @option("--source", default="", show_default=False, help="Where the images come from, for the card.")
 @option("--licence", default="not said", help="Of the weights, for the card.")
 @option("--resume", is_flag=True, help="Go on with a run that was stopped.")
-def train(length: str | None, out: Path, name: str, **options: Any) -> None:
+def train(out: Path, name: str, **options: Any) -> None:
     """Train a model on the training part of a folder; the validation part is looked at after every epoch.
 
     Ctrl-C stops the run (exit code 130); the same command with --resume goes on after the last whole epoch.
@@ -49,12 +41,11 @@ def train(length: str | None, out: Path, name: str, **options: Any) -> None:
     \b
     Example: model-zoo train --data DIR --name mine --epochs 60
     """
-    allowed = parse_length(length) if length else None
     try:
-        from model_zoo.training.run import TrainOptions
+        from model_zoo.training.prepare import TrainOptions
 
         recipe = take_recipe(options)
-        _train(TrainOptions(name=name, out=out, length=allowed, recipe=recipe, **options))
+        _train(TrainOptions(name=name, out=out, recipe=recipe, **options))
     except KeyboardInterrupt as interrupt:
         raise Stopped(_where_it_stopped(out, name)) from interrupt
 

@@ -47,6 +47,7 @@ ALLOWED = {
         "model_zoo.overlap",
         "model_zoo.statistics",
         "model_zoo.stem",
+        "model_zoo.sure",
         "model_zoo.visible",
         "model_zoo.words",
     },
@@ -58,6 +59,7 @@ ALSO_ALLOWED = {
     "worker.tasks": {"model_zoo"},
     # The extra `train` brings it.
     "model_zoo.calibration": {"scipy"},
+    "model_zoo.training.curves": {"matplotlib"},
     # The extra `export` brings both.
     "model_zoo.export": {"onnx", "onnxruntime"},
 }
@@ -85,6 +87,7 @@ STANDARD_ONLY = {
     "model_zoo.statistics",
     "model_zoo.stem",
     "model_zoo.strict_json",
+    "model_zoo.sure",
     "model_zoo.visible",
     "model_zoo.words",
 }

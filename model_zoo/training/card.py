@@ -13,11 +13,11 @@ from model_zoo.split import LabelledFile, data_hash
 from model_zoo.statistics import wilson_interval
 
 if TYPE_CHECKING:
-    from model_zoo.training.run import Run, TrainOptions
+    from model_zoo.training.prepare import Prepared, TrainOptions
     from model_zoo.training.selection import Selection
 
 
-def make_card(run: Run, sha256: str, exact_match: float | None) -> ModelCard:
+def make_card(run: Prepared, sha256: str, exact_match: float | None) -> ModelCard:
     """What is known of a model when its training is done.
 
     Args:
@@ -31,7 +31,7 @@ def make_card(run: Run, sha256: str, exact_match: float | None) -> ModelCard:
         description=_description(options, run.charset, run.length),
         architecture=run.architecture,
         options=run.architecture_options,
-        weights=run.weights.name,
+        weights=f"{options.name}.safetensors",
         sha256=sha256,
         charset=run.charset.chars,
         height=options.height,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -139,18 +139,16 @@ class Fit:
         """
         recipe, state = self.recipe, self.state
         source = seed_epoch(recipe.seed, state.epoch)
-        batches = self._batches(len(images), source)
-        if self.device.type != "cpu":  # one source cannot serve two devices
-            source = torch.Generator(self.device).manual_seed(source.initial_seed())
-        pixels = images.pixels.to(self.device)
+        batches = self.batches(len(images), source)
         state.network.train()
         total, rate = torch.zeros((), dtype=torch.float64, device=self.device), 0.0
-        for number, indices in enumerate(batches):
+        losses = self.losses(images, batches, source)
+        for number, (indices, loss) in enumerate(zip(batches, losses, strict=True)):
             step = state.epoch * len(batches) + number
             rate = self._set_rates(step, recipe.epochs * len(batches))
-            bent = augment(pixels[indices.to(self.device)].float() / 255, recipe.augmentation, source)
-            loss = self.loss(bent, [images.labels[index] for index in indices.tolist()])
-            self._step(loss, step)
+            self.descend(loss)
+            if recipe.averaging:
+                self._follow(min(recipe.averaging, (1 + step) / (10 + step)))
             total += loss.detach().double() * len(indices)
         state.epoch += 1
         mean = total.item() / sum(map(len, batches))
@@ -160,7 +158,8 @@ class Fit:
             )
         return mean, rate
 
-    def _batches(self, count: int, source: torch.Generator) -> list[torch.Tensor]:
+    def batches(self, count: int, source: torch.Generator) -> list[torch.Tensor]:
+        """The numbers of the images of each step of a pass over so many, in a random order."""
         size = self.recipe.batch_size
         batches = list(torch.split(torch.randperm(count, generator=source), size))
         # Over the one vector of a single image no head with positions can normalise.
@@ -176,7 +175,19 @@ class Fit:
             group["lr"], group["betas"] = rate, (momentum, self.recipe.beta2)
         return rate
 
-    def loss(self, images: torch.Tensor, labels: list[str]) -> torch.Tensor:
+    def losses(
+        self, images: LabelledImages, batches: Sequence[torch.Tensor], source: torch.Generator
+    ) -> Iterator[torch.Tensor]:
+        """The mean loss of each batch, augmented, with the weights of the moment it is asked for."""
+        pixels = images.pixels.to(self.device)
+        if self.device.type != "cpu":  # one source cannot serve two devices
+            source = torch.Generator(self.device).manual_seed(source.initial_seed())
+        for indices in batches:
+            chosen = pixels[indices.to(self.device)].float() / 255
+            bent = augment(chosen, self.recipe.augmentation, source)
+            yield self.loss(bent, [images.labels[index] for index in indices.tolist()])
+
+    def loss(self, images: torch.Tensor, labels: Sequence[str]) -> torch.Tensor:
         """The mean loss of augmented images (N, 1, H, W) in 0..1, in the recipe's precision."""
         wanted = self.recipe.precision == "bfloat16"
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=wanted):
@@ -184,15 +195,13 @@ class Fit:
         losses = image_losses(output, labels, self.charset, self.recipe, positional=self._positional)
         return losses.mean()
 
-    def _step(self, loss: torch.Tensor, step: int) -> None:
-        recipe, state = self.recipe, self.state
-        state.optimizer.zero_grad()
+    def descend(self, loss: torch.Tensor) -> None:
+        """One step of the optimiser along the gradient of `loss`, at the rates that are set."""
+        self.state.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        if recipe.clip:
-            nn.utils.clip_grad_norm_(state.network.parameters(), recipe.clip)
-        state.optimizer.step()
-        if recipe.averaging:
-            self._follow(min(recipe.averaging, (1 + step) / (10 + step)))
+        if self.recipe.clip:
+            nn.utils.clip_grad_norm_(self.state.network.parameters(), self.recipe.clip)
+        self.state.optimizer.step()
 
 
 def new_state(network: nn.Module, recipe: Recipe) -> TrainingState:

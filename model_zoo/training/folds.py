@@ -147,7 +147,7 @@ def _run_fold(
     run.fit.run()
     images = load_images(held, options.height, options.width)
     frames = log_probs(run.fit.network, images.pixels, run.fit.normalise)
-    free, known = (decode(frames, run.charset, it) for it in (NO_CONSTRAINTS, lengths))
+    free, known = (decode(frames, run.fit.charset, it) for it in (NO_CONSTRAINTS, lengths))
     found = [
         FoldAnswer(file.path.name, file.label, fold, *read)
         for file, *read in zip(

@@ -20,8 +20,9 @@ from model_zoo.solver import load_solver
 from model_zoo.split import labelled_files, of_parts
 from model_zoo.training import data
 from model_zoo.training.log import EpochLog
+from model_zoo.training.prepare import TrainOptions
 from model_zoo.training.recipe import Recipe
-from model_zoo.training.run import TrainOptions, train
+from model_zoo.training.run import train
 
 SMALL = {"channels": [4, 4, 8, 8], "hidden": 8}
 
