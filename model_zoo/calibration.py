@@ -47,6 +47,9 @@ TARGETS = (0.99, 0.995)
 # Far outside of what networks need: 1.5 to 3 for those of Guo et al., 0.5 to 2 for CTC here.
 _LOWEST_TEMPERATURE, _HIGHEST_TEMPERATURE = 0.05, 20.0
 
+# A mean loss this much above the least one is as good: no temperature is told from another by it.
+_FLAT = 1e-6
+
 # Each P that may be named, chosen without a look at any answer: finer where answers are surest.
 GRID = tuple(
     number / 10_000
@@ -65,7 +68,8 @@ def fit_temperature(log_probs: torch.Tensor, labels: Sequence[Sequence[int]]) ->
         Between 0.05 and 20.
 
     Raises:
-        DataError: no label, or one that the frames cannot carry.
+        DataError: no label, one that the frames cannot carry, or labels that are the more probable the
+            farther the temperature is from 1: all of them are read right, or nearly none.
     """
     if not labels:
         raise DataError("a temperature is fitted to labelled images; there are none")
@@ -81,8 +85,14 @@ def fit_temperature(log_probs: torch.Tensor, labels: Sequence[Sequence[int]]) ->
     if not math.isfinite(loss(0.0)):
         raise DataError("some label has the probability 0 under this model; leave such images out")
     bounds = math.log(_LOWEST_TEMPERATURE), math.log(_HIGHEST_TEMPERATURE)
-    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4})
-    return math.exp(float(found.x))
+    found = float(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4}).x)
+    if min(map(loss, bounds)) < loss(found) + _FLAT:
+        raise DataError(
+            f"no temperature between {_LOWEST_TEMPERATURE:g} and {_HIGHEST_TEMPERATURE:g} fits these "
+            f"{len(labels):,} labels, because nearly all of them are read right, or nearly none; give more "
+            "images"
+        )
+    return math.exp(found)
 
 
 def calibration_error(probabilities: Floats, right: Bools, n_bins: int = N_BINS) -> CalibrationError:

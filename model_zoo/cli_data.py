@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +13,19 @@ import click
 from model_zoo import split as splitting
 from model_zoo.cli_errors import CONTEXT
 from model_zoo.cli_notes import figure, naming_the_cards, note_foreign, ruled_out
-from model_zoo.cli_options import FOLDER, data_option, part_option, solver_options, wish
+from model_zoo.cli_options import (
+    FOLDER,
+    data_option,
+    min_probability_option,
+    part_option,
+    solver_options,
+    wish,
+)
 from model_zoo.env_options import option
 from model_zoo.visible import visible
 
 if TYPE_CHECKING:
-    from model_zoo.evaluate import Evaluation, Overlap
+    from model_zoo.evaluate import Evaluation, Overlap, Sure
 
 # Errors that are listed for a reader.
 _SHOWN_ERRORS = 20
@@ -29,6 +36,7 @@ _SHOWN_ERRORS = 20
 @data_option
 @part_option(default=["test"])
 @solver_options
+@min_probability_option
 @option("--record", is_flag=True, help="Write the accuracy of each part into the model's card; never train.")
 @option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def evaluate(
@@ -38,6 +46,7 @@ def evaluate(
     decoder: str,
     beam_width: int | None,
     device: str,
+    min_probability: float | None,
     record: bool,
     as_json: bool,
     **constraint_options: Any,
@@ -48,8 +57,8 @@ def evaluate(
     Example: model-zoo evaluate crnn-small --data DIR --part test --part validation
     """
     wished = wish(**constraint_options)
-    if record and any(constraint_options.values()):
-        raise click.UsageError(f"--record is for the model as it is; leave {_named(constraint_options)} out")
+    if record and (named := _named({**constraint_options, "min-probability": min_probability is not None})):
+        raise click.UsageError(f"--record is for the model as it is; leave {named} out")
     from model_zoo import evaluate as measuring
     from model_zoo.solver import load_solver
 
@@ -62,8 +71,15 @@ def evaluate(
     constraints = wished.of(solver.card)
     with naming_the_cards(wished.added_by(solver.card)):
         note_foreign(constraints, solver.card)
-        readings = measuring.read_files(solver, files, constraints, decoder=decoder, beam_width=beam_width)
-    result = measuring.measure(readings, decoder)
+        readings = measuring.read_files(
+            solver,
+            files,
+            constraints,
+            decoder=decoder,
+            beam_width=beam_width,
+            min_probability=min_probability,
+        )
+    result = measuring.measure(readings, decoder, min_probability)
     overlap = measuring.overlap(solver.training_images, files, readings)
     if record:
         measuring.record(name, readings, result.decoder)
@@ -114,6 +130,7 @@ def _in_words(title: str, result: Evaluation, proven: int) -> str:
         f"character accuracy    {result.character_accuracy:.2%}",
         f"character error rate  {result.character_error_rate:.2%}",
         *([f"proven                {proven} of {match.n}"] if result.decoder == "exact" else []),
+        *([] if result.sure is None else _sure_in_words(result.sure, match.n)),
         f"errors                {len(result.errors)}",
     ]
     for wrong in result.errors[:_SHOWN_ERRORS]:
@@ -123,6 +140,15 @@ def _in_words(title: str, result: Evaluation, proven: int) -> str:
     if more > 0:
         lines.append(f"  and {more} more; --json lists them all")
     return "\n".join(lines)
+
+
+def _sure_in_words(sure: Sure, n: int) -> Iterator[str]:
+    if match := sure.precision:
+        interval = f"{match.low:.2%} to {match.high:.2%}, 95 % Wilson, n = {match.n}"
+        yield f"precision             {match.value:.2%} of the sure answers ({interval})"
+    right = f", {sure.unsure_right} of them with the right text" if sure.unsure else ""
+    yield f"unsure                {sure.unsure} of {n} below {sure.min_probability:g}{right}"
+    yield f"coverage              {sure.coverage:.2%}"
 
 
 @click.command(context_settings=CONTEXT)

@@ -14,6 +14,7 @@ from model_zoo.constraint_texts import dropped_note
 from model_zoo.constraints import Constraints
 from model_zoo.errors import ConstraintError
 from model_zoo.language import NO_STATE, Language, compile_language
+from model_zoo.sure import is_unsure
 from model_zoo.visible import visible, visible_character
 
 if TYPE_CHECKING:
@@ -31,17 +32,20 @@ def figure(probability: float) -> str:
     return f"{probability:.4f}" if probability >= 1e-3 else f"{probability:.2g}"
 
 
-def answer_lines(file: Path, prediction: Prediction, decoder: str) -> Iterator[str]:
+def answer_lines(
+    file: Path, prediction: Prediction, decoder: str, min_probability: float | None = None
+) -> Iterator[str]:
     """For each reading of an image: file, text, probability, and what speaks against it, between tabs.
 
     Args:
         file: of the image.
         prediction: of it.
         decoder: one of `DECODERS`; of them `exact` alone proves, so the others have nothing to admit.
+        min_probability: answers below it are unsure; None: all are sure.
     """
     low, high = prediction.probability, prediction.probability_high
     is_wide = low is not None and high is not None and high > _NARROW * low
-    remarks = []
+    remarks = ["unsure"] if is_unsure(low, min_probability) else []
     if decoder == "exact" and prediction.proven is False:
         remarks.append("not proven")
     if prediction.allowed_mass is not None and prediction.allowed_mass < SCANT_MASS:

@@ -12,7 +12,7 @@ import click
 from model_zoo.cards import ModelCard
 from model_zoo.constraint_texts import ConstraintTexts, Merged, merge
 from model_zoo.constraints import Constraints
-from model_zoo.env_options import Command, option, reading_options
+from model_zoo.env_options import Command, FiniteRange, option, reading_options
 from model_zoo.lexicon import Lexicon, read_lexicon
 from model_zoo.split import PARTS
 
@@ -47,6 +47,12 @@ def solver_options(command: Command) -> Command:
     ):
         command = decorate(command)
     return command
+
+
+def min_probability_option(command: Command) -> Command:
+    """`--min-probability`, as `min_probability`."""
+    help_text = "Answers less probable than this are unsure: they count as not right. [default: none]"
+    return option("--min-probability", type=FiniteRange(0, 1), metavar="P", help=help_text)(command)
 
 
 @dataclass(frozen=True)

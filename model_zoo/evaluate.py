@@ -18,11 +18,15 @@ from model_zoo.seen import TrainingImages
 from model_zoo.solver import Solver
 from model_zoo.split import LabelledFile
 from model_zoo.statistics import wilson_interval
+from model_zoo.sure import is_unsure
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What was read from one file; `text` is None where the file is no image."""
+    """What was read from one file; `text` is None where the file is no image.
+
+    An answer below `--min-probability` is unsure.
+    """
 
     file: str
     part: str
@@ -30,11 +34,12 @@ class Reading:
     text: str | None
     probability: float | None
     proven: bool | None = None
+    unsure: bool = False
 
     @property
     def is_right(self) -> bool:
-        """Whether the whole text is the label."""
-        return self.text == self.label
+        """Whether the whole text is the label, and the answer sure."""
+        return self.text == self.label and not self.unsure
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,25 @@ class ExactMatch:
 
 
 @dataclass(frozen=True)
+class Sure:
+    """What is left of the answers at a least probability.
+
+    Attributes:
+        min_probability: below it answers are unsure, and count as not right.
+        unsure: how many are.
+        unsure_right: of these, how many have the right text all the same.
+        precision: share of the sure answers that are right; None without any.
+        coverage: share of the images that have a sure answer.
+    """
+
+    min_probability: float
+    unsure: int
+    unsure_right: int
+    precision: ExactMatch | None
+    coverage: float
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """The measurement of a model on some parts of a data set.
 
@@ -56,7 +80,8 @@ class Evaluation:
         exact_match: share of images whose whole text is right.
         character_accuracy: share of label positions with the right character at that position of the answer.
         character_error_rate: sum of edit distances over the sum of label lengths.
-        errors: the readings that are not right.
+        errors: the readings that are neither right nor unsure.
+        sure: what `--min-probability` sorts out; None without it.
     """
 
     decoder: str
@@ -64,6 +89,7 @@ class Evaluation:
     character_accuracy: float
     character_error_rate: float
     errors: tuple[Reading, ...]
+    sure: Sure | None = None
 
 
 @dataclass(frozen=True)
@@ -110,18 +136,27 @@ def read_files(
     *,
     decoder: str | None = None,
     beam_width: int | None = None,
+    min_probability: float | None = None,
 ) -> list[Reading]:
-    """Let the model read every file; options as for `Solver.solve`."""
+    """Let the model read every file; options as for `Solver.solve`, and what makes an answer unsure."""
     paths = [file.path for file in files]
     predictions = solver.solve(paths, constraints, decoder=decoder, beam_width=beam_width)
     return [
-        Reading(file.path.name, file.part, file.label, it.text, it.probability, it.proven)
+        Reading(
+            file.path.name,
+            file.part,
+            file.label,
+            it.text,
+            it.probability,
+            it.proven,
+            it.text is not None and is_unsure(it.probability, min_probability),
+        )
         for file, it in zip(files, predictions, strict=True)
     ]
 
 
-def measure(readings: Sequence[Reading], decoder: str) -> Evaluation:
-    """The figures over some readings, at least one."""
+def measure(readings: Sequence[Reading], decoder: str, min_probability: float | None = None) -> Evaluation:
+    """The figures over some readings, at least one, which were judged by `min_probability`."""
     characters = sum(len(reading.label) for reading in readings)
     in_place = sum(
         wanted == got
@@ -134,7 +169,20 @@ def measure(readings: Sequence[Reading], decoder: str) -> Evaluation:
         exact_match=_exact_match(readings),
         character_accuracy=in_place / characters,
         character_error_rate=distance / characters,
-        errors=tuple(reading for reading in readings if not reading.is_right),
+        errors=tuple(reading for reading in readings if not (reading.is_right or reading.unsure)),
+        sure=None if min_probability is None else _sure(readings, min_probability),
+    )
+
+
+def _sure(readings: Sequence[Reading], min_probability: float) -> Sure:
+    unsure = [reading for reading in readings if reading.unsure]
+    sure = [reading for reading in readings if reading.text is not None and not reading.unsure]
+    return Sure(
+        min_probability,
+        len(unsure),
+        sum(reading.text == reading.label for reading in unsure),
+        _exact_match(sure) if sure else None,
+        len(sure) / len(readings),
     )
 
 

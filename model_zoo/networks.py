@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from model_zoo.architectures import build
 from model_zoo.cards import ModelCard, verify_weights
@@ -46,7 +47,28 @@ def _load_one(card: ModelCard, directory: Path) -> nn.Module:
         width=card.width,
     )
     try:
-        network.load_state_dict(load_file(path))
-    except (SafetensorError, RuntimeError) as error:
-        raise WeightsMismatch(f"weights {path} do not fit the card's architecture: {error}") from error
+        tensors = load_file(path)
+    except SafetensorError as error:
+        raise WeightsMismatch(
+            f"weights {path} are no whole safetensors file: {error}; copy it again"
+        ) from error
+    if misfit := _misfit(tensors, network.state_dict()):
+        raise WeightsMismatch(
+            f"weights {path} do not fit the card's architecture, options and charset: {misfit}"
+        )
+    network.load_state_dict(tensors)
     return network
+
+
+def _misfit(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str | None:
+    """The first thing that is wrong with the tensors of a file, and how many more there are."""
+    wrong = [f"tensor {name!r} is missing" for name in wanted if name not in given]
+    wrong += [f"tensor {name!r} belongs to another network" for name in given if name not in wanted]
+    wrong += [
+        f"tensor {name!r} is {tuple(given[name].shape)}, expected {tuple(tensor.shape)}"
+        for name, tensor in wanted.items()
+        if name in given and given[name].shape != tensor.shape
+    ]
+    if not wrong:
+        return None
+    return wrong[0] + (f", and {len(wrong) - 1} more" if len(wrong) > 1 else "")

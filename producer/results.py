@@ -13,8 +13,8 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
+from model_zoo.sure import is_unsure
 from producer.errors import UsageError
-from producer.sure import is_unsure
 from worker.contract import Answer, AnswerError, Candidate, ContractError, decode_answer, lean
 
 

@@ -6,17 +6,8 @@ another probability.
 
 from __future__ import annotations
 
+from model_zoo.sure import is_unsure
 from producer.figures import Share, SureFigures
-
-
-def is_unsure(probability: float | None, least: float | None) -> bool:
-    """Whether an answer of this probability is below the least that is wanted.
-
-    Args:
-        probability: of the answer; one that is unknown, or no number, is unsure.
-        least: `--min-probability`; None: every answer is sure.
-    """
-    return least is not None and not (probability is not None and probability >= least)
 
 
 class SureTally:

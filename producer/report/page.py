@@ -16,6 +16,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from rapidfuzz.distance import Levenshtein
 
+from model_zoo.sure import is_unsure
 from model_zoo.visible import visible, visible_character
 from producer.figures import AccuracyReport, WrongAnswer
 from producer.report import wording
@@ -24,7 +25,6 @@ from producer.report.thumbnails import thumbnail
 from producer.report.whole import write_whole
 from producer.results import ResultLine
 from producer.smallest import Smallest
-from producer.sure import is_unsure
 from worker.contract import ERROR_CODES, Candidate
 
 MAX_THUMBNAILS = 60

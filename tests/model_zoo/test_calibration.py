@@ -209,6 +209,18 @@ def test_a_temperature_keeps_frames_normalised_and_certain_blanks_certain() -> N
     assert temper(frames, 1.0) is frames
 
 
+@pytest.mark.parametrize("label", [[1], [2]])
+def test_labels_that_are_all_right_or_all_wrong_fit_no_temperature(label: list[int]) -> None:
+    frames = torch.tensor([[0.05, 0.9, 0.05]]).log().repeat(4, 1, 1)
+
+    with pytest.raises(DataError) as caught:
+        fit_temperature(frames, [label] * 4)
+    assert str(caught.value) == (
+        "no temperature between 0.05 and 20 fits these 4 labels, because nearly all of them are read right, "
+        "or nearly none; give more images"
+    )
+
+
 def test_labels_that_no_temperature_reaches_are_refused() -> None:
     log_probs, labels = sample(1.0, 3)
 

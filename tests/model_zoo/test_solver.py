@@ -203,8 +203,8 @@ def test_changed_weights_are_refused(card_file: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message", "reason"),
     [
-        (None, "do not fit the card's architecture: ", "weights of another network"),
-        (b"\x80\x04pickle", "do not fit the card's architecture: ", "a pickle is never unpickled"),
+        (None, "do not fit the card's architecture, options and charset: ", "weights of another network"),
+        (b"\x80\x04pickle", "are no whole safetensors file: ", "a pickle is never unpickled"),
     ],
 )
 def test_weights_that_the_card_vouches_for_but_do_not_fit_are_refused(

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
+from model_zoo.sure import is_unsure
 from producer.accuracy import measure
 from producer.cli import main
 from producer.figures import LengthRow, Share, SureFigures
@@ -22,7 +23,6 @@ from producer.report import ModelFacts, RunSummary, html_text, render_terminal, 
 from producer.results import Journal, ResultLine, read_results
 from producer.run_folder import RunFolder
 from producer.summary import summarise
-from producer.sure import is_unsure
 from worker.contract import AnswerError, JobOptions
 
 # Right and sure, right and unsure, wrong and sure, wrong and unsure, unknown, no image, no label.
