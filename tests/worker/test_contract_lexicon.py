@@ -19,6 +19,7 @@ from worker.contract import (
     JobOptions,
     decode_lexicon,
     decode_options,
+    decode_result,
     encode,
     encode_lexicon,
 )
@@ -112,7 +113,10 @@ def test_options_stay_small_whatever_the_lexicon() -> None:
 def test_an_answer_leaves_out_what_there_is_nothing_to_say_of() -> None:
     bare, full = Answer(0, "a", 0.5), Answer(1, "b", 0.5, (), None, False, 0.25, 0.75, False)
 
-    (first, second) = json.loads(encode(BatchResult("j:0-1", 1, "w", (bare, full))))["answers"]
+    text = encode(BatchResult("j:0-1", 1, "w", (bare, full)))
+    (first, second) = json.loads(text)["answers"]
+
+    assert decode_result(text).answers == (bare, full)
 
     assert first == {"id": 0, "text": "a", "probability": 0.5, "n_best": [], "error": None}
     assert second == {
