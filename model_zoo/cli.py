@@ -18,13 +18,15 @@ from model_zoo.cli_data import evaluate, generate, split
 from model_zoo.cli_errors import CONTEXT, ZooGroup
 from model_zoo.cli_export import export
 from model_zoo.cli_fetch import fetch_data
+from model_zoo.cli_folds import cross_validate
 from model_zoo.cli_notes import answer_lines, naming_the_cards, note_foreign
-from model_zoo.cli_options import solver_options, wish
+from model_zoo.cli_options import min_probability_option, solver_options, wish
 from model_zoo.cli_plots import find_lr, plot_run, show_batch
 from model_zoo.cli_seen import remember
 from model_zoo.cli_show import best_figure, described
 from model_zoo.cli_train import train
 from model_zoo.env_options import option
+from model_zoo.sure import is_unsure
 from model_zoo.visible import visible
 
 if TYPE_CHECKING:
@@ -83,6 +85,7 @@ def show(name: str, as_json: bool) -> None:
     default=1,
     help="Readings an image; more than one: exact and beam.",
 )
+@min_probability_option
 @option("--json", "as_json", is_flag=True, help="Print a JSON list, one object an image.")
 def solve(
     files: Sequence[Path],
@@ -90,14 +93,15 @@ def solve(
     decoder: str,
     beam_width: int | None,
     n_best: int,
+    min_probability: float | None,
     as_json: bool,
     device: str,
     **constraint_options: Any,
 ) -> None:
     """Read images; each answer comes with its probability among all allowed texts.
 
-    A remark follows where the answer is not proven to be the most probable one, and where the model gives
-    all allowed texts less than 0.001 together.
+    A remark follows where the answer is less probable than --min-probability, where it is not proven to be
+    the most probable one, and where the model gives all allowed texts less than 0.001 together.
 
     \b
     Example: model-zoo solve examples/captchas/*.png --length 5
@@ -110,7 +114,10 @@ def solve(
     with naming_the_cards(wished.added_by(solver.card)):
         note_foreign(constraints, solver.card)
         predictions = solver.solve(files, constraints, decoder=decoder, beam_width=beam_width, n_best=n_best)
-    _print_json(files, predictions) if as_json else _print_lines(files, predictions, decoder)
+    if as_json:
+        _print_json(files, predictions, min_probability)
+    else:
+        _print_lines(files, predictions, decoder, min_probability)
     if any(prediction.error for prediction in predictions):
         raise click.exceptions.Exit(1)
 
@@ -120,6 +127,7 @@ for command in (
     find_lr,
     show_batch,
     plot_run,
+    cross_validate,
     evaluate,
     split,
     generate,
@@ -132,21 +140,27 @@ for command in (
     main.add_command(command)
 
 
-def _print_lines(files: Sequence[Path], predictions: Sequence[Prediction], decoder: str) -> None:
+def _print_lines(
+    files: Sequence[Path], predictions: Sequence[Prediction], decoder: str, min_probability: float | None
+) -> None:
     for file, prediction in zip(files, predictions, strict=True):
         if prediction.error:
             said = f"{file}: {prediction.error.code}: {prediction.error.message}"
             click.echo(visible(said), err=True)
-        for line in answer_lines(file, prediction, decoder):
+        for line in answer_lines(file, prediction, decoder, min_probability):
             click.echo(line)
 
 
-def _print_json(files: Sequence[Path], predictions: Sequence[Prediction]) -> None:
+def _print_json(
+    files: Sequence[Path], predictions: Sequence[Prediction], min_probability: float | None
+) -> None:
     from dataclasses import asdict
 
-    rows = [
-        {"file": str(file), **asdict(prediction)} for file, prediction in zip(files, predictions, strict=True)
-    ]
+    rows = []
+    for file, prediction in zip(files, predictions, strict=True):
+        unsure = prediction.text is not None and is_unsure(prediction.probability, min_probability)
+        told = {} if min_probability is None else {"unsure": unsure}
+        rows.append({"file": str(file), **asdict(prediction), **told})
     click.echo(json.dumps(rows, indent=2))
 
 
