@@ -194,6 +194,20 @@ def test_an_empty_folder_may_get_the_images(site: Site) -> None:
     assert [str(path) for path in Path().rglob("*")] == ["mine", "mine/aa.png"]
 
 
+def test_ctrl_c_leaves_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = packed(aa_png=image_bytes())
+
+    def interrupt(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fetch, "unpack", interrupt)
+
+    result = run("mine", "--url", site.serve(content), "--sha256", digest(content))
+
+    assert (result.exit_code, result.stderr) == (130, "Stopped by Ctrl-C.\n")
+    assert list(Path().iterdir()) == []
+
+
 def test_what_stood_there_comes_back_where_the_new_folder_cannot_be_put(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import stat
 import struct
 import warnings
@@ -206,6 +207,23 @@ def test_damaged_bytes_are_refused(tmp_path: Path) -> None:
 
     assert str(caught.value) == (
         "the archive is no zip, or a damaged one (Bad CRC-32 for file 'a.png'); download it again"
+    )
+
+
+def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
+    """A limit of the process stands for the disk; the system's words differ, the way is the same."""
+    archive = make_zip(tmp_path / "a.zip", [("a", bytes(300_000))], zipfile.ZIP_STORED)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(DataError) as caught:
+            unpack(archive, tmp_path / "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert str(caught.value) == (
+        "entry 'a' of the archive cannot be written (File too large); make room, "
+        "or give another place by --out"
     )
 
 
