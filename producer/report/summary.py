@@ -18,7 +18,11 @@ MAX_LACKING_NAMED = 20  # characters in one sentence
 
 @dataclass(frozen=True)
 class CardAccuracy:
-    """What a model's card says of it: exact match over one part of the data it was measured on."""
+    """What a model's card says of it: exact match over one part of the data it was measured on.
+
+    `seed` is that of the training where several were measured; `constraints` are what answers were known to
+    keep, e.g. "length 5".
+    """
 
     part: str
     decoder: str
@@ -26,6 +30,8 @@ class CardAccuracy:
     low: float
     high: float
     n: int
+    seed: int | None = None
+    constraints: str | None = None
 
 
 @dataclass(frozen=True)
@@ -206,7 +212,21 @@ def _card_accuracy(row: object) -> CardAccuracy | None:
         return None
     try:
         value, low, high, n = float(row["value"]), float(row["low"]), float(row["high"]), int(row["n"])
-        found = CardAccuracy(str(row["part"]), str(row["decoder"]), value, low, high, n)
+        found = CardAccuracy(
+            str(row["part"]), str(row["decoder"]), value, low, high, n, _seed(row), _held(row)
+        )
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
     return found if n > 0 and 0 <= low <= value <= high <= 1 else None
+
+
+def _seed(row: Mapping[Any, Any]) -> int | None:
+    seed = row.get("seed")
+    return seed if type(seed) is int else None
+
+
+def _held(row: Mapping[Any, Any]) -> str | None:
+    held = row.get("constraints")
+    if not isinstance(held, Mapping) or not held:
+        return None
+    return ", ".join(f"{kind} {text}" for kind, text in held.items())

@@ -212,21 +212,24 @@ def _model_facts(model: ModelFacts, decoder: str) -> list[Fact]:
 
 
 def _promised(rows: tuple[CardAccuracy, ...], decoder: str) -> CardAccuracy | None:
-    """The one figure of a card to hold a job against: test images first, then the job's own decoder.
+    """The one figure of a card to hold a job against: out-of-fold first, then the job's own decoder.
 
-    What a card says of other parts (the training images, say) promises nothing about new images.
+    What a card says of other parts (the training images, say) promises nothing about new images. Of several
+    seeds it is the worst, and it is none with knowledge that the job may not have.
     """
-    for part in ("test", "validation"):
-        if found := [row for row in rows if row.part == part]:
-            return next((row for row in found if row.decoder == decoder), found[0])
+    for part in ("out-of-fold", "test", "validation"):
+        if found := [row for row in rows if row.part == part and row.constraints is None]:
+            own = [row for row in found if row.decoder == decoder]
+            return min(own, key=lambda row: row.value) if own else found[0]
     return None
 
 
 def _card(row: CardAccuracy) -> str:
     low = percent(row.low).removesuffix(" %")
+    seed = "" if row.seed is None else f", the worst of its seeds ({row.seed})"
     return (
         f"{percent(row.value)} exact match ({low} to {percent(row.high)}, n = {row.n:,}) "
-        f"on its {row.part} images, {row.decoder}"
+        f"on its {row.part} images, {row.decoder}{seed}"
     )
 
 

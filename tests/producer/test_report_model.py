@@ -44,6 +44,12 @@ CARD_ROWS = [
         "the job's decoder",
     ),
     (("train greedy",), "greedy", None, "training images promise nothing"),
+    (
+        ("test greedy", "out-of-fold exact"),
+        "greedy",
+        "out-of-fold exact",
+        "out of fold in any way before all",
+    ),
     ((), "greedy", None, "nothing was measured"),
 ]
 
@@ -64,3 +70,31 @@ def test_of_a_card_one_figure_is_told_and_json_keeps_all(
     expected = f"90.0 % exact match (80.0 to 95.0 %, n = 100) on its {part} images, {how}"
     assert facts.get("Model's card") == (None if told is None else expected)
     assert len(to_json(summary)["model"]["accuracy"]) == len(rows)
+
+
+OUT_OF_FOLD = {**ROW, "part": "out-of-fold", "decoder": "exact"}
+SEEDS = [
+    {**OUT_OF_FOLD, "seed": 1, "value": 0.93},
+    {**OUT_OF_FOLD, "seed": 2},
+    {**OUT_OF_FOLD, "seed": 3, "value": 0.81, "constraints": {"length": "5"}},
+]
+
+
+def test_of_several_seeds_the_worst_is_told_and_none_with_knowledge_of_the_answer() -> None:
+    model = ModelFacts.from_card("m", "f", {"accuracy": SEEDS})
+
+    summary = RunSummary(measure([], NoLabels()), "job-1", "imgs", 0, model, JobOptions())
+
+    assert [(row.seed, row.constraints) for row in model.accuracy] == [(1, None), (2, None), (3, "length 5")]
+    facts = {fact.name: fact.value for fact in wording.run_facts(summary)}
+    assert facts["Model's card"] == (
+        "90.0 % exact match (80.0 to 95.0 %, n = 100) on its out-of-fold images, exact, the worst of its "
+        "seeds (2)"
+    )
+
+
+@pytest.mark.parametrize("more", [{"seed": "1"}, {"seed": True}, {"constraints": 5}, {"constraints": {}}])
+def test_a_seed_or_constraints_that_are_none_cost_a_row_nothing_else(more: dict[str, Any]) -> None:
+    (row,) = ModelFacts.from_card("m", "f", {"accuracy": [ROW | more]}).accuracy
+
+    assert (row.n, row.seed, row.constraints) == (100, None, None)
