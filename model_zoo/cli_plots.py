@@ -23,9 +23,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @recipe_options
 @option("--steps", type=click.IntRange(30, 100_000), default=100, help="The most that are made.")
 @option("--lowest-rate", "low", type=FiniteRange(0, 1, min_open=True), default=1e-7, help="The first one.")
-@option(
-    "--high", type=FiniteRange(0, 1000, min_open=True), default=10.0, help="The rate after the last step."
-)
+@option("--highest-rate", "high", type=FiniteRange(0, 1000), default=10.0, help="After the last step.")
 @option("--out", type=FILE, default="find-lr.png", help="Picture; its figures go beside it, as CSV.")
 def find_lr(out: Path, steps: int, low: float, high: float, **options: Any) -> None:
     """Find a peak for the learning rate: train for some steps while the rate grows, watch the loss.
