@@ -38,11 +38,11 @@ def cross_validate(out: Path, **options: Any) -> None:
     Example: model-zoo cross-validate --data DIR --start-from kaptcha-zero --recipe kaptcha --out answers.csv
     """
     from model_zoo.training.folds import cross_validate as run
-    from model_zoo.training.run import TrainOptions
+    from model_zoo.training.prepare import TrainOptions
 
     recipe = take_recipe(options)
     try:
-        answers = run(TrainOptions(name=out.stem, out=out.parent, recipe=recipe, **options), out, _tell)
+        answers = run(TrainOptions(recipe=recipe, **options), out, _tell)
     except KeyboardInterrupt as interrupt:
         raise Stopped("Stopped; go on after the last whole fold with the same command") from interrupt
     click.echo(_in_words(answers, f"seed {recipe.seed}"))

@@ -9,22 +9,26 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_zoo.atomic import write_whole
+from model_zoo.atomic import check_folder, write_whole
 from model_zoo.constraints import Constraints, parse_constraints
 from model_zoo.decode import NO_CONSTRAINTS, decode
 from model_zoo.errors import DataError
-from model_zoo.split import LabelledFile, labelled_files
+from model_zoo.split import LabelledFile, data_hash, labelled_files
 from model_zoo.statistics import wilson_interval
 from model_zoo.training.data import load_images
 from model_zoo.training.metrics import log_probs
-from model_zoo.training.run import Run, TrainOptions
+from model_zoo.training.prepare import DEFAULT_ARCHITECTURE, Prepared, TrainOptions
+from model_zoo.training.start import load_start
 
 N_FOLDS = 10
 
@@ -75,21 +79,23 @@ def cross_validate(
     Args:
         options: of each fold's run; its parts, validation and name are set here.
         out: CSV that gets the answers, fold by fold; folds that it already holds are not run again. Beside
-            it, `out` with the ending `.npz` gets the log-probabilities (N, T, C) in the order of the lines.
+            it, `out` with the ending `.json` says how the networks are trained, and with `.npz` it holds the
+            log-probabilities (N, T, C) in the order of the lines.
         on_fold: called after each fold with its answers.
 
     Returns:
         The answers to all images, by part, then by name.
 
     Raises:
-        DataError: data with which no run can start, or a CSV of another folder.
+        DataError: data with which no run can start, or a CSV of another folder or another training.
     """
     assert options.data is not None, "cross-validation needs labelled images"
     files = labelled_files(options.data)
     lengths = parse_constraints(length=_span(files))
-    answers, frames = read_answers(out) if out.exists() else [], _kept(out)
+    answers, frames = read_answers(out) if out.exists() else [], read_frames(out)
     _check_same(answers, files, len(frames), out)
     _check_characters(files)
+    _say_how(options, data_hash(files), out, bool(answers))
     done = {answer.part for answer in answers}
     for fold in range(N_FOLDS):
         held = [file for file in files if _part(file) == fold]
@@ -130,6 +136,31 @@ def read_answers(path: Path) -> list[FoldAnswer]:
         raise DataError(f"{str(path)!r} holds no out-of-fold answers ({error}); give another file") from error
 
 
+def read_how(out: Path) -> dict[str, Any]:
+    """How the networks behind a CSV of answers were trained: architecture, recipe, data.
+
+    Raises:
+        DataError: its `.json` is missing or damaged.
+    """
+    path = out.with_suffix(".json")
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{str(path)!r} cannot be read ({error}); copy it again") from error
+
+
+def _say_how(options: TrainOptions, data: str, out: Path, going_on: bool) -> None:
+    """Write what the answers will be of; refuse to add to those of another training."""
+    start = None if options.start is None else load_start(options.start)
+    architecture = options.architecture or (start.card.architecture if start else DEFAULT_ARCHITECTURE)
+    recipe = options.recipe if start is None else replace(options.recipe, start=start.name)
+    how = {"architecture": architecture, "data": data, "recipe": asdict(recipe)}
+    if going_on and read_how(out) != how:
+        raise DataError(f"{str(out)!r} holds answers of another training or other data; give another --out")
+    check_folder(out.parent)
+    write_whole(out.with_suffix(".json"), (json.dumps(how, indent=2) + "\n").encode())
+
+
 def _part(file: LabelledFile) -> int:
     return int(file.sha256, 16) % N_FOLDS
 
@@ -143,11 +174,11 @@ def _run_fold(
     options: TrainOptions, fold: int, held: Sequence[LabelledFile], lengths: Constraints
 ) -> tuple[list[FoldAnswer], Frames]:
     others = ",".join(str(number) for number in range(N_FOLDS) if number != fold)
-    run = Run(replace(options, name=f"{options.name}-fold-{fold}", parts=others, validation="none"))
-    run.fit.run()
+    prepared = Prepared(replace(options, parts=others, validation="none"))
+    prepared.fit.run()
     images = load_images(held, options.height, options.width)
-    frames = log_probs(run.fit.network, images.pixels, run.fit.normalise)
-    free, known = (decode(frames, run.fit.charset, it) for it in (NO_CONSTRAINTS, lengths))
+    frames = log_probs(prepared.fit.network, images.pixels, prepared.fit.normalise)
+    free, known = (decode(frames, prepared.fit.charset, it) for it in (NO_CONSTRAINTS, lengths))
     found = [
         FoldAnswer(file.path.name, file.label, fold, *read)
         for file, *read in zip(
@@ -160,9 +191,16 @@ def _run_fold(
     return found, frames.numpy()
 
 
-def _kept(out: Path) -> Frames:
+def read_frames(out: Path) -> Frames:
+    """The log-probabilities (N, T, C) behind a CSV of answers; none where there is no such file."""
     path = out.with_suffix(".npz")
-    return np.load(path)["log_probs"] if path.exists() else np.empty((0, 0, 0), np.float32)
+    if not path.exists():
+        return np.empty((0, 0, 0), np.float32)
+    try:
+        frames: Frames = np.load(path)["log_probs"]
+    except (OSError, KeyError, ValueError, BadZipFile) as error:
+        raise DataError(f"{str(path)!r} cannot be read ({error}); copy it again") from error
+    return frames
 
 
 def _check_same(

@@ -129,7 +129,7 @@ RECIPES = {
     "standard": Recipe(),
     # No real image at all; then, from there, real images alone.
     "kaptcha-zero": Recipe(epochs=6, synthetic=20_000, augmentation=_LIGHT, precision="bfloat16"),
-    "kaptcha": Recipe(augmentation=_LIGHT, precision="bfloat16"),
+    "kaptcha": Recipe(epochs=20, learning_rate=1e-3, augmentation=_LIGHT, precision="bfloat16"),
     "post": Recipe(
         batch_size=8,
         weight_decay=0.01,

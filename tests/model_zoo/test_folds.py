@@ -16,8 +16,8 @@ from model_zoo.split import labelled_files
 from model_zoo.statistics import wilson_interval
 from model_zoo.training import folds
 from model_zoo.training.folds import FoldAnswer, cross_validate, read_answers, share
+from model_zoo.training.prepare import Prepared, TrainOptions
 from model_zoo.training.recipe import Recipe
-from model_zoo.training.run import Run, TrainOptions
 
 SMALL = {"channels": [4, 4, 8, 8], "hidden": 8}
 
@@ -49,13 +49,13 @@ def test_every_image_is_read_by_the_network_that_was_trained_on_the_other_parts(
 ) -> None:
     trained: list[set[int]] = []
 
-    class Watched(Run):
+    class Watched(Prepared):
         def __init__(self, options: TrainOptions) -> None:
             super().__init__(options)
             trained.append({int(file.sha256, 16) % 10 for file in self.selection.training})
             assert not self.selection.validation
 
-    monkeypatch.setattr(folds, "Run", Watched)
+    monkeypatch.setattr(folds, "Prepared", Watched)
 
     answers = cross_validate(options, tmp_path / "answers.csv")
 
