@@ -1,6 +1,6 @@
 """Are the labels right? A blind second reading of every image that two networks dispute.
 
-    model-zoo cross-validate ... --out docs/runs/audit-plain.csv       # two networks' out-of-fold answers
+    model-zoo cross-validate ... --out docs/runs/audit-nano.csv       # two networks' out-of-fold answers
     python benchmarks/label_audit.py sheets --out sheets               # numbered images, no names, no answers
     python benchmarks/label_audit.py report                            # docs/label-audit.md
 
@@ -28,7 +28,7 @@ from model_zoo.errors import DataError
 from model_zoo.training.folds import FoldAnswer, read_answers
 
 ROOT = Path(__file__).parent.parent
-ANSWERS = (ROOT / "docs/runs/audit-plain.csv", ROOT / "docs/runs/audit-residual.csv")
+ANSWERS = (ROOT / "docs/runs/audit-nano.csv", ROOT / "docs/runs/audit-residual.csv")
 READINGS = ROOT / "docs/label-audit/readings.csv"
 REPORT = ROOT / "docs/label-audit.md"
 SEED = 7
