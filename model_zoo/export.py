@@ -15,10 +15,14 @@ removed. What it traces wrongly would show: every file is run before it is kept.
 
 from __future__ import annotations
 
+import ctypes
 import json
+import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +140,7 @@ def check(content: bytes, solver: Solver) -> float:
 def _traced(solver: Solver) -> bytes:
     card = solver.card
     example = torch.zeros((1, 1, card.height, card.width), dtype=torch.uint8)
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), _without_graphs():
         file = Path(folder) / "model.onnx"
         try:
             # Of the exporter's age, and of branches on shapes, which do not depend on N here.
@@ -155,6 +159,23 @@ def _traced(solver: Solver) -> bytes:
             reason = " ".join(str(error).split())[:200]
             raise ExportError(f"model {card.name!r} cannot be written as ONNX ({reason})") from error
         return file.read_bytes()
+
+
+@contextmanager
+def _without_graphs() -> Iterator[None]:
+    """Let nothing reach the standard output: where a graph fails, torch prints all of it there."""
+    flush = ctypes.CDLL(None).fflush  # what C has not written yet would come out later
+    sys.stdout.flush()
+    flush(None)
+    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        yield
+    finally:
+        flush(None)
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _runtime(content: bytes, name: str) -> Any:
