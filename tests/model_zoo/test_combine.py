@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from model_zoo.card_parts import TrainingData
 from model_zoo.cards import ModelCard, find_card, read_card
 from model_zoo.cli import main
 from model_zoo.combine import CombineOptions, combine
