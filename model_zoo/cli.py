@@ -18,7 +18,7 @@ from model_zoo.cli_data import evaluate, generate, split
 from model_zoo.cli_errors import CONTEXT, ZooGroup
 from model_zoo.cli_export import export
 from model_zoo.cli_fetch import fetch_data
-from model_zoo.cli_folds import cross_validate
+from model_zoo.cli_folds import cross_validate, record_folds
 from model_zoo.cli_notes import answer_lines, naming_the_cards, note_foreign
 from model_zoo.cli_options import min_probability_option, solver_options, wish
 from model_zoo.cli_plots import find_lr, plot_run, show_batch
@@ -128,6 +128,7 @@ for command in (
     show_batch,
     plot_run,
     cross_validate,
+    record_folds,
     evaluate,
     split,
     generate,

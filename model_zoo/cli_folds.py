@@ -48,6 +48,28 @@ def cross_validate(out: Path, **options: Any) -> None:
     click.echo(_in_words(answers, f"seed {recipe.seed}"))
 
 
+@click.command("record-folds", context_settings=CONTEXT)
+@click.argument("name", metavar="NAME_OR_PATH")
+@option(
+    "--answers",
+    "outs",
+    type=FOLDER,
+    multiple=True,
+    required=True,
+    help="CSV of cross-validate; one for each seed, the first sets the temperature.",
+)
+def record_folds(name: str, outs: Sequence[Path]) -> None:
+    """Write what cross-validate found into the card of a model trained on all parts by the same recipe.
+
+    \b
+    Example: model-zoo record-folds zoo/kaptcha.json --answers seed-0.csv --answers seed-1.csv
+    """
+    from model_zoo.training.record import record_folds as record
+
+    card = record(name, outs)
+    click.echo(f"{card.name}@{card.fingerprint}: {len(outs)} x {card.accuracy[0].n} answers out of fold")
+
+
 def _tell(fold: int, answers: Sequence[FoldAnswer]) -> None:
     """A line a fold, for a long wait."""
     right = sum(it.text == it.label for it in answers)
