@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from model_zoo.atomic import write_whole
 from model_zoo.cards import ModelCard, find_card
 from model_zoo.errors import CardError, DataError
 from model_zoo.members import find_members
-from model_zoo.split import LabelledFile, data_hash, of_parts
+from model_zoo.split import LabelledFile, data_hash
 
 SUFFIX = ".seen"
 _DIGITS = 16
@@ -117,13 +117,13 @@ def with_list(card: ModelCard, images: TrainingImages, directory: Path) -> Model
     return replace(card, training_images=name, training_images_sha256=hashlib.sha256(content).hexdigest())
 
 
-def remember(name_or_path: str, files: Sequence[LabelledFile], parts: Sequence[str]) -> int:
+def remember(name_or_path: str, files: Sequence[LabelledFile], parts: Collection[int]) -> int:
     """Give a model that was trained before there were lists its list.
 
     Args:
         name_or_path: as for `find_card`.
         files: all images of the data that it was trained on.
-        parts: of them that it was fitted to.
+        parts: of them, 0 to 9, that it was fitted to.
 
     Returns:
         The number of images.
@@ -139,11 +139,11 @@ def remember(name_or_path: str, files: Sequence[LabelledFile], parts: Sequence[s
             f"these are not the images that model {card.name!r} was trained on: their hash is {digest}, its "
             f"card names {card.data.sha256}; give the same folder"
         )
-    chosen = of_parts(files, parts)
+    chosen = [file for file in files if int(file.sha256, 16) % 10 in parts]
     if len(chosen) != card.data.train:
         raise DataError(
-            f"{' + '.join(parts)} holds {len(chosen):,} images, model {card.name!r} was trained on "
-            f"{card.data.train:,}; name other parts"
+            f"these parts hold {len(chosen):,} images, model {card.name!r} was trained on "
+            f"{card.data.train:,}; its card says: {card.data.split}"
         )
     listed = with_list(card, TrainingImages.of(file.sha256 for file in chosen), directory)
     write_whole(directory / f"{card.name}.json", listed.to_json().encode())

@@ -17,7 +17,7 @@ from model_zoo.cli import main
 from model_zoo.errors import CardError, DataError
 from model_zoo.seen import TrainingImages, remember, training_images, with_list
 from model_zoo.solver import load_solver
-from model_zoo.split import LabelledFile, data_hash, labelled_files, of_parts
+from model_zoo.split import PARTS, RULE, LabelledFile, data_hash, labelled_files, of_parts
 from model_zoo.training.recipe import Recipe
 from model_zoo.training.run import TrainOptions, train
 
@@ -152,15 +152,26 @@ def test_remember_lists_what_the_card_says_it_was_trained_on(model: Path, twelve
     assert known == TrainingImages.of(file.sha256 for file in train)
 
 
+def test_remember_takes_the_parts_of_any_training(model: Path, twelve: Path) -> None:
+    files = labelled_files(twelve)
+    card = read_card(model)
+    write(replace(card, data=replace(card.data, sha256=data_hash(files), train=12)), model.parent)
+
+    result = run("remember", model, "--data", twelve, "--parts", "all")
+
+    assert result.output == f"{model}: 12 training images are listed\n"
+    assert training_images(*find_card(model)) == TrainingImages.of(file.sha256 for file in files)
+
+
 def test_remember_refuses_other_data_and_other_parts(model: Path, twelve: Path) -> None:
     files = labelled_files(twelve)
     wanted = read_card(model).data.sha256
 
     with pytest.raises(DataError) as other:
-        remember(str(model), files, ["train"])
+        remember(str(model), files, PARTS["train"])
     trained_on(model, files)
     with pytest.raises(DataError) as parts:
-        remember(str(model), files, ["train", "test"])
+        remember(str(model), files, PARTS["train"] + PARTS["test"])
 
     assert str(other.value) == (
         "these are not the images that model 'crnn-small' was trained on: their hash is "
@@ -168,7 +179,7 @@ def test_remember_refuses_other_data_and_other_parts(model: Path, twelve: Path) 
     )
     n, both = len(of_parts(files, ["train"])), len(of_parts(files, ["train", "test"]))
     assert str(parts.value) == (
-        f"train + test holds {both} images, model 'crnn-small' was trained on {n}; name other parts"
+        f"these parts hold {both} images, model 'crnn-small' was trained on {n}; its card says: {RULE}"
     )
     assert not (model.parent / "crnn-small.seen").exists()
 
