@@ -18,7 +18,7 @@ UNIT := -m "not redis and not data and not gpu and not slow" --ignore=tests/inte
 COMPOSE_CHECK := CAPTCHAFLEET_BROKER_PASSWORD=unused docker-compose -f docker/compose.yaml config -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint unit lint-docker bench-ctc bench-parity wheel constraints clean distclean
+.PHONY: help demo test check lint unit lint-docker train-default bench-ctc bench-parity wheel constraints clean distclean
 .DELETE_ON_ERROR:
 
 help: ## list these commands
@@ -44,6 +44,9 @@ lint-docker: $(VENV)/.installed-dev ## lint the Dockerfiles and, where docker-co
 	$(BIN)/hadolint docker/worker.Dockerfile docker/producer.Dockerfile
 	@if command -v docker-compose >/dev/null; then echo '$(COMPOSE_CHECK)'; $(COMPOSE_CHECK); \
 	else echo 'docker-compose is not installed: compose.yaml was not checked'; fi
+
+train-default: $(VENV)/.installed-dev ## train the default model anew into zoo/, with the figure of its card; half an hour
+	$(BIN)/python benchmarks/train_default.py
 
 bench-ctc: $(VENV)/.installed-dev ## measure the decoder beside its peers; installs them first (7 GB), takes ten minutes
 	$(BIN)/python benchmarks/ctc.py --setup

@@ -39,7 +39,7 @@ def make_card(run: Prepared, sha256: str, exact_match: float | None) -> ModelCar
         mean=fit.normalise.mean,
         std=fit.normalise.std,
         time_steps=run.time_steps,
-        decoder="greedy",
+        decoder="exact",
         beam_width=10,
         min_length=run.length[0],
         max_length=run.length[1],
