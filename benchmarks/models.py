@@ -4,7 +4,8 @@
     python benchmarks/models.py tables                               # renews the tables and docs/samples.png
 
 Sources, all in docs/runs: {kaptcha,nano}-seed-N.csv (`model-zoo cross-validate`), {kaptcha,nano}-zero.csv (by
-the first command), ablation.csv and samples.csv (benchmarks/accuracy.py). Needs matplotlib (extra `train`).
+the first command), ablation.csv and samples.csv (benchmarks/accuracy.py), speed.json (zoo_speed.py). Needs
+matplotlib (extra `train`).
 
 Exit codes: 0 done, 1 a source that is missing or damaged.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import os
 import sys
 from collections import Counter
@@ -24,6 +26,7 @@ from accuracy import SEEDS, Run, read_runs
 from label_audit import ANSWERS as AUDIT_ANSWERS
 from label_audit import READINGS, items, read_readings, verdict
 from label_audit import SEED as AUDIT_SEED
+from zoo_speed import Entry, speed_table
 
 from model_zoo.constraints import parse_constraints
 from model_zoo.errors import ZooError
@@ -226,6 +229,7 @@ def renew() -> None:
         "zero": zero_table(),
         "ablation": ablation_table(),
         "samples": samples_table(),
+        "speed": speed_table([Entry(**it) for it in json.loads((RUNS / "speed.json").read_text())["models"]]),
     }
     path = DOCS / "models.md"
     text = path.read_text(encoding="utf-8")
