@@ -30,6 +30,8 @@ checkpoint.write_safetensors = write_and_die
 main()
 """
 
+POST = ("--recipe", "post", "--precision", "bfloat16")
+
 
 def run(*arguments: str | Path) -> Result:
     """The command's result in this process."""
@@ -66,14 +68,14 @@ def test_a_run_that_was_killed_goes_on_to_the_same_number_of_epochs(
 ) -> None:
     out = tmp_path / "zoo"
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED, *train_command(small_images, out)],
+        [sys.executable, "-c", KILLED, *train_command(small_images, out, *POST)],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         check=False,
     )
     assert killed.returncode == -signal.SIGKILL
     images = len(of_parts(labelled_files(small_images), ["train"]))
 
-    result = run(*train_command(small_images, out, "--resume"))
+    result = run(*train_command(small_images, out, *POST, "--resume"))
 
     match = find_card(out / "mine.json").card.accuracy[0]
     assert result.exit_code == 0
@@ -196,6 +198,26 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_training(
         f"Error: folder {str(file / 'zoo')!r} cannot be written (Not a directory); give another one\n"
     )
     assert on_proc.stderr.startswith("Error: folder '/proc/zoo' cannot be written (")
+
+
+def test_a_model_without_validation_images_is_said_to_be_unknown(small_images: Path, tmp_path: Path) -> None:
+    result = run(*train_command(small_images, tmp_path / "zoo", "--epochs", "1", "--parts", "all"))
+
+    assert result.exit_code == 0
+    assert result.stdout == (
+        f"{tmp_path / 'zoo' / 'mine'}.json: no validation images, so nothing is known of it yet\n"
+    )
+
+
+def test_an_unknown_recipe_and_nothing_to_train_on_are_refused_in_one_line(tmp_path: Path) -> None:
+    recipe = run("train", "--name", "mine", "--out", tmp_path, "--recipe", "fast")
+    nothing = run("train", "--name", "mine", "--out", tmp_path)
+
+    assert [recipe.exit_code, nothing.exit_code] == [2, 2]
+    assert recipe.stderr.startswith("Error: recipe 'fast' is unknown; known are standard, ")
+    assert nothing.stderr == (
+        "Error: there is nothing to train on; give --data DIR, or --synthetic N for generated images\n"
+    )
 
 
 def test_a_checkpoint_that_is_none_holds_no_epoch(tmp_path: Path) -> None:
