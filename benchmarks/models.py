@@ -1,6 +1,7 @@
 """docs/models.md: what the shipped models reach, from committed answers and runs.
 
     python benchmarks/models.py zero --model zoo/kaptcha-zero.json   # a model of no real image, parts 2-9
+    python benchmarks/models.py both                                 # the mean of kaptcha and nano
     python benchmarks/models.py tables                               # renews the tables and docs/samples.png
 
 Sources, all in docs/runs: {kaptcha,nano}-seed-N.csv (`model-zoo cross-validate`), {kaptcha,nano}-zero.csv (by
@@ -19,20 +20,26 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from accuracy import SEEDS, Run, read_runs
 from label_audit import ANSWERS as AUDIT_ANSWERS
 from label_audit import READINGS, items, read_readings, verdict
 from label_audit import SEED as AUDIT_SEED
 from zoo_speed import Entry, speed_table
 
+from model_zoo.cards import read_card
+from model_zoo.charset import Charset
 from model_zoo.constraints import parse_constraints
+from model_zoo.decode import decode
 from model_zoo.errors import ZooError
 from model_zoo.split import labelled_files
 from model_zoo.statistics import wilson_interval
-from model_zoo.training.folds import FoldAnswer, read_answers, share
+from model_zoo.training.folds import FoldAnswer, read_answers, read_frames, share
 
 ROOT = Path(__file__).parent.parent
 DOCS, RUNS = ROOT / "docs", ROOT / "docs/runs"
@@ -43,11 +50,12 @@ CHOSEN_ON = (0, 1)  # parts that chose recipe, fonts and architecture
 
 def fold_answers() -> dict[tuple[str, int], list[FoldAnswer]]:
     """(model, seed) -> its out-of-fold answers."""
-    return {
+    answers = {
         (model, seed): read_answers(RUNS / f"{model}-seed-{seed}.csv")
         for model in MODELS
         for seed in FOLD_SEEDS
     }
+    return {**answers, ("both", FOLD_SEEDS[0]): read_answers(RUNS / f"both-seed-{FOLD_SEEDS[0]}.csv")}
 
 
 def out_of_fold(answers: dict[tuple[str, int], list[FoldAnswer]]) -> str:
@@ -205,14 +213,37 @@ def write_zero(name: str) -> Path:
         for it in (parse_constraints(), parse_constraints(length="5"))
     )
     path = RUNS / f"{solver.card.name}.csv"
+    rows = zip(files, free, known, strict=True)
+    _write(path, [(it.path.name, it.label, int(it.sha256, 16) % 10, a, b) for it, a, b in rows])
+    return path
+
+
+def write_both(folds: Path) -> Path:
+    """The out-of-fold answers of the two models' mean, as an ensemble reads (`model_zoo.ensemble`)."""
+    seed = FOLD_SEEDS[0]
+    outs = [folds / f"{model}-seed-{seed}.csv" for model in MODELS]
+    answers = read_answers(outs[0])
+    if [it.file for it in answers] != [it.file for it in read_answers(outs[1])]:
+        raise ZooError(f"{outs[0]} and {outs[1]} answer different images; finish both cross-validations")
+    frames = np.logaddexp(*(read_frames(out) for out in outs)) - np.log(2)
+    charset = Charset(read_card(folds / f"{MODELS[0]}.json").charset)
+    free, known = (
+        decode(torch.from_numpy(frames), charset, it)
+        for it in (parse_constraints(), parse_constraints(length="5"))
+    )
+    path = RUNS / f"both-seed-{seed}.csv"
+    rows = zip(answers, free, known, strict=True)
+    _write(path, [(it.file, it.label, it.part, a, b) for it, a, b in rows])
+    return path
+
+
+def _write(path: Path, rows: Sequence[tuple[str, str, int, Any, Any]]) -> None:
+    """Answers in the form of `cross_validate`: each row's last two have a text and a probability."""
     with path.open("w", newline="", encoding="utf-8") as out:
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(["file", "label", "part", "text", "probability", "length_text", "length_probability"])
-        for file, a, b in zip(files, free, known, strict=True):
-            part = int(file.sha256, 16) % 10
-            row = [file.path.name, file.label, part, a.text, a.probability, b.text, b.probability]
-            writer.writerow([round(it, 6) if isinstance(it, float) else it for it in row])
-    return path
+        writer.writerow([it.name for it in fields(FoldAnswer)])
+        for *named, a, b in rows:
+            writer.writerow([*named, a.text, round(a.probability, 6), b.text, round(b.probability, 6)])
 
 
 def _share(right: int, n: int) -> str:
@@ -246,12 +277,15 @@ def renew() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("what", choices=("zero", "tables"))
+    parser.add_argument("what", choices=("zero", "both", "tables"))
     parser.add_argument("--model", default="zoo/kaptcha-zero.json", help="for zero: by name or path")
+    parser.add_argument("--folds", type=Path, default=Path("zoo"), help="for both: folder of the answers")
     options = parser.parse_args(arguments)
     try:
         if options.what == "zero":
             print(write_zero(options.model))
+        elif options.what == "both":
+            print(write_both(options.folds))
         else:
             renew()
             print(DOCS / "models.md")
