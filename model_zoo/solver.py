@@ -20,7 +20,7 @@ from model_zoo.cards import ModelCard, find_card
 from model_zoo.charset import Charset
 from model_zoo.constraints import Constraints
 from model_zoo.decode import NO_CONSTRAINTS, Candidate, Decoded, decode
-from model_zoo.errors import DeviceError, UnreadableImage
+from model_zoo.errors import CardError, DeviceError, UnreadableImage
 from model_zoo.exact.tables import tabulate
 from model_zoo.frames import temper
 from model_zoo.language import compile_language
@@ -194,6 +194,9 @@ class Solver:
 
         Returns:
             float32 (N, T, C) on the solver's device, at the card's temperature.
+
+        Raises:
+            CardError: the network gives other frames than its card says.
         """
         return temper(self.raw_log_probs(batch), self.card.temperature)
 
@@ -205,6 +208,12 @@ class Solver:
         normalised = (pixels / 255 - self.card.mean) / self.card.std
         with torch.inference_mode(), self._autocast():
             output: torch.Tensor = self.network(normalised.contiguous(memory_format=torch.channels_last))
+        frames, expected = tuple(output.shape[1:]), (self.card.time_steps, self.charset.n_classes)
+        if frames != expected:
+            raise CardError(
+                f"model {self.card.name!r} gives {frames[0]} frames of {frames[1]} classes, its card says "
+                f"{expected[0]} of {expected[1]}; mend the card, or train anew"
+            )
         return output.float()
 
     def _autocast(self) -> AbstractContextManager[Any]:

@@ -42,6 +42,7 @@ def arrays(answers: list[tuple[float, bool]]) -> Arrays:
     return np.array([p for p, _ in answers]), np.array([r for _, r in answers], dtype=bool)
 
 
+@settings(max_examples=40)
 @given(ANSWERS)
 def test_bins_of_equal_width_are_those_of_the_definition(answers: list[tuple[float, bool]]) -> None:
     rows, error = [], 0.0
@@ -62,6 +63,7 @@ def test_bins_of_equal_width_are_those_of_the_definition(answers: list[tuple[flo
     assert calibration_error(*arrays(answers)).equal_width == pytest.approx(error)
 
 
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=15, max_size=60, unique_by=lambda it: it[0])
 )
@@ -78,6 +80,7 @@ def test_bins_of_equal_mass_hold_equally_many(answers: list[tuple[float, bool]])
     assert calibration_error(*arrays(answers)).equal_mass == pytest.approx(error)
 
 
+@settings(max_examples=40)
 @given(ANSWERS, st.randoms())
 def test_the_order_of_the_answers_changes_nothing(answers: list[tuple[float, bool]], random: Any) -> None:
     shuffled = random.sample(answers, len(answers))
@@ -99,6 +102,7 @@ def test_a_calibration_for_a_card_holds_both_sides() -> None:
     assert found.table == (ReliabilityRow(11 / 15, 12 / 15, 4, 0.75, 3),)
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 400), st.integers(0, 400))
 def test_the_lower_bound_is_scipys_exact_one(a: int, b: int) -> None:
     right, n = min(a, b), max(a, b, 1)
@@ -117,7 +121,7 @@ def test_answers_without_an_error_prove_no_more_than_their_number_supports(targe
     assert one_less == Threshold(target, None, n - 1, 0, lower_bound(n - 1, n - 1))
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.integers(0, 700), st.integers(0, 2**32 - 1), st.sampled_from([0.8, 0.9, 0.99]))
 def test_a_threshold_is_the_last_that_passes_on_the_way_down(n: int, seed: int, target: float) -> None:
     random = np.random.default_rng(seed)

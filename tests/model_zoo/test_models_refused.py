@@ -147,3 +147,9 @@ def test_a_charset_with_a_character_twice_is_refused(refusal: Callable[..., str]
     assert refusal(charset="2233") == (
         "card ZOO/tiny.json has the charset '2233'; expected distinct characters"
     )
+
+
+def test_other_frames_than_the_card_says_are_refused(refusal: Callable[..., str]) -> None:
+    assert refusal(time_steps=11) == (
+        "model 'tiny' gives 10 frames of 5 classes, its card says 11 of 5; mend the card, or train anew"
+    )
