@@ -5,9 +5,11 @@
     python benchmarks/label_audit.py report                            # docs/label-audit.md
 
 An image is disputed where either network's out-of-fold answer is not the label. The sheets mix these with as
-many undisputed controls, drawn and shuffled with a seed, so that a reader cannot tell which is which. The
-readings (docs/label-audit/readings.csv: number, reading, certain, note) are committed before any final run.
-A label counts as wrong only where the reading is certain and differs; an uncertain one is "undecidable".
+many undisputed controls, drawn and shuffled with a seed, so that a reader cannot tell which is which. Two
+readers who know nothing of each other read them (docs/label-audit/readings-N.csv: number, reading, certain,
+note), and their readings are committed before any final run. A reading is certain where both are and see the
+same. A label counts as wrong only where the reading is certain and differs; an uncertain one is
+"undecidable".
 
 Exit codes: 0 done, 1 files that do not belong together.
 """
@@ -19,7 +21,7 @@ import csv
 import random
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -29,7 +31,7 @@ from model_zoo.training.folds import FoldAnswer, read_answers
 
 ROOT = Path(__file__).parent.parent
 ANSWERS = (ROOT / "docs/runs/audit-nano.csv", ROOT / "docs/runs/audit-residual.csv")
-READINGS = ROOT / "docs/label-audit/readings.csv"
+READINGS = tuple(ROOT / f"docs/label-audit/readings-{reader}.csv" for reader in (1, 2))
 REPORT = ROOT / "docs/label-audit.md"
 SEED = 7
 
@@ -115,15 +117,24 @@ def _sheet(images: Sequence[tuple[int, Path]]) -> Image.Image:
     return sheet
 
 
-def read_readings(path: Path) -> dict[int, Reading]:
-    """Number -> what was read."""
+def read_readings(paths: Sequence[Path]) -> dict[int, Reading]:
+    """Number -> what was read; certain where every reader is and all see the same."""
+    readers = [_read(path) for path in paths]
+    first = readers[0]
+    return {
+        number: replace(it, certain=all(same.get(number) == it.reading for same in map(_certain, readers)))
+        for number, it in first.items()
+    }
+
+
+def _read(path: Path) -> dict[int, Reading]:
     with path.open(newline="", encoding="utf-8") as file:
-        return {
-            int(row["number"]): Reading(
-                int(row["number"]), row["reading"], row["certain"] == "yes", row["note"]
-            )
-            for row in csv.DictReader(file)
-        }
+        rows = [(int(row["number"]), row) for row in csv.DictReader(file)]
+    return {n: Reading(n, row["reading"], row["certain"] == "yes", row["note"]) for n, row in rows}
+
+
+def _certain(readings: dict[int, Reading]) -> dict[int, str]:
+    return {number: it.reading for number, it in readings.items() if it.certain}
 
 
 def verdict(item: Item, reading: Reading) -> str:
@@ -176,8 +187,10 @@ Written by `python benchmarks/label_audit.py report`; how it was done stands in 
 
 Two networks of different kinds read all 884 images out of fold. **{n} images** were disputed: a network's
 answer was not the label. They were mixed with as many undisputed ones and read again from enlarged sheets,
-without names, labels or answers. Of the {n} labels **{stands} stand, {wrong} are wrong, {undecidable} cannot
-be decided** from the picture; of the {controls} controls the reading agreed with the label on {agreed}.
+without names, labels or answers, by two readers who did not know of each other.
+
+Verdicts on the {n} labels: **{stands} right, {wrong} wrong, {undecidable} undecidable**. Controls on which the
+reading agreed with the label: {agreed} of {controls}.
 
 {table}
 {odd}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from label_audit import Item, Reading, items, report, verdict, write_sheets
+from label_audit import Item, Reading, items, read_readings, report, verdict, write_sheets
 from PIL import Image
 
 from model_zoo.errors import DataError
@@ -79,8 +79,8 @@ def test_the_report_counts_verdicts_and_lists_every_disputed_image() -> None:
     text = report(chosen, readings)
 
     assert "**2 images** were disputed" in text
-    assert "**0 stand, 1 are wrong, 1 cannot\nbe decided**" in text
-    assert "of the 2 controls the reading agreed with the label on 1." in text
+    assert "Verdicts on the 2 labels: **0 right, 1 wrong, 1 undecidable**." in text
+    assert "reading agreed with the label: 1 of 2.\n" in text
     assert "| `a1.png` | a1 | b1, c1 | b1 | wrong | a clear b |" in text
     assert "| `a2.png` | a2 | a2, nothing | a[23] | undecidable |  |" in text
     assert "| `a4.png` | a4 | a4 | x4 | wrong |  |" in text
@@ -90,3 +90,19 @@ def test_the_report_counts_verdicts_and_lists_every_disputed_image() -> None:
 def test_readings_of_other_sheets_are_refused() -> None:
     with pytest.raises(DataError, match="the readings are not those of these sheets"):
         report([Item(1, "a1.png", "a1", ("a1",))], {})
+
+
+def test_a_reading_is_certain_where_both_readers_are_and_see_the_same(tmp_path: Path) -> None:
+    rows = {
+        "one.csv": ["1,aa,yes,", "2,ab,yes,seen", "3,ac,no,", "4,ad,yes,"],
+        "two.csv": ["1,aa,yes,", "2,xb,yes,", "3,ac,yes,", "4,ad,no,"],
+    }
+    for name, lines in rows.items():
+        (tmp_path / name).write_text("\n".join(["number,reading,certain,note", *lines]) + "\n")
+
+    found = read_readings([tmp_path / name for name in rows])
+
+    assert [(it.reading, it.certain) for it in found.values()] == [
+        ("aa", True), ("ab", False), ("ac", False), ("ad", False),
+    ]  # fmt: skip
+    assert found[2].note == "seen"
