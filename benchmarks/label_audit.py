@@ -189,8 +189,8 @@ Two networks of different kinds read all 884 images out of fold. **{n} images** 
 answer was not the label. They were mixed with as many undisputed ones and read again from enlarged sheets,
 without names, labels or answers, by two readers who did not know of each other.
 
-Verdicts on the {n} labels: **{stands} right, {wrong} wrong, {undecidable} undecidable**. Controls on which the
-reading agreed with the label: {agreed} of {controls}.
+Verdicts on the {n} labels: **{stands} right, {wrong} wrong, {undecidable} undecidable**. Controls on which
+the reading agreed with the label: {agreed} of {controls}.
 
 {table}
 {odd}

@@ -80,7 +80,7 @@ def test_the_report_counts_verdicts_and_lists_every_disputed_image() -> None:
 
     assert "**2 images** were disputed" in text
     assert "Verdicts on the 2 labels: **0 right, 1 wrong, 1 undecidable**." in text
-    assert "reading agreed with the label: 1 of 2.\n" in text
+    assert "the reading agreed with the label: 1 of 2.\n" in text
     assert "| `a1.png` | a1 | b1, c1 | b1 | wrong | a clear b |" in text
     assert "| `a2.png` | a2 | a2, nothing | a[23] | undecidable |  |" in text
     assert "| `a4.png` | a4 | a4 | x4 | wrong |  |" in text
