@@ -76,7 +76,7 @@ class Solver:
         card: of the model.
         network: takes (N, 1, H, W), gives log-probabilities (N, T, C).
         device: where it runs.
-        precision: `auto` is bfloat16 on CUDA and float32 elsewhere.
+        precision: `auto` is float32, so that a probability is the same on every device; on CUDA without TF32.
         training_images: what the model was fitted to; None where nobody knows.
     """
 
@@ -91,7 +91,9 @@ class Solver:
         if precision not in PRECISIONS:
             raise DeviceError(f"precision {precision!r} is unknown; give one of {', '.join(PRECISIONS)}")
         if precision == "auto":
-            precision = "bfloat16" if device.type == "cuda" else "float32"
+            precision = "float32"
+        if precision == "float32" and device.type == "cuda":
+            torch.backends.cudnn.allow_tf32 = False  # its 10 bits would move a probability by 1e-3
         self.card = card
         self.charset = Charset(card.charset)
         self.device = device

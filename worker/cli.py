@@ -75,7 +75,7 @@ def main() -> None:
     type=click.Choice(["auto", "float32", "bfloat16"]),
     default="auto",
     show_default=True,
-    help="Of the forward pass; auto is bfloat16 on a GPU.",
+    help="Of the forward pass; auto is float32, whose probabilities do not depend on the batch.",
 )
 @click.option(
     "--loglevel",
