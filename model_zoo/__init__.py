@@ -1,7 +1,7 @@
 """Models that read text captchas, usable alone: no Celery, no Redis.
 
     from model_zoo import load_solver
-    solver = load_solver("crnn-small", device="cpu")
+    solver = load_solver("kaptcha", device="cpu")
     for prediction in solver.solve([path, image_bytes, pil_image, array]):
         print(prediction.text, prediction.probability)
 

@@ -47,7 +47,7 @@ _NOT_THE_MODEL = frozenset(
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 
-DEFAULT_MODEL = "crnn-small"
+DEFAULT_MODEL = "kaptcha"
 ZOO_VARIABLE = "CAPTCHAFLEET_ZOO"
 BUILT_IN = Path(__file__).parent / "weights"
 

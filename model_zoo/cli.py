@@ -69,7 +69,7 @@ def show(name: str, as_json: bool) -> None:
     """Show what a model is, what it was trained on and how well it reads.
 
     \b
-    Example: model-zoo show crnn-small
+    Example: model-zoo show kaptcha
     """
     card = find_card(name).card
     click.echo(card.to_json() if as_json else described(card), nl=not as_json)

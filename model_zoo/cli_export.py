@@ -23,7 +23,7 @@ def export(name: str, kind: str, out: Path, force: bool) -> None:
     sizes are in the file's metadata. Needs captchafleet[export].
 
     \b
-    Example: model-zoo export crnn-small --format onnx --out crnn-small.onnx
+    Example: model-zoo export kaptcha --format onnx --out kaptcha.onnx
     """
     from model_zoo.export import export as write
 

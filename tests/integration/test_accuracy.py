@@ -1,4 +1,4 @@
-"""The shipped model on real images that it never trained on, through the system and from the zoo alone."""
+"""A shipped model on real images that it never trained on, through the system and from the zoo alone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def zoo(*arguments: str | Path, cwd: Path) -> str:
     return done.stdout
 
 
-def test_the_shipped_model_reads_the_held_out_parts_and_both_ways_of_measuring_agree(
+def test_crnn_small_reads_the_held_out_parts_and_both_ways_of_measuring_agree(
     captcha_data: Path, tmp_path: Path
 ) -> None:
     images = captcha_data / "captcha_images_v2"
@@ -46,6 +46,8 @@ def test_the_shipped_model_reads_the_held_out_parts_and_both_ways_of_measuring_a
     done = producer(
         "submit",
         images,
+        "--model",
+        "crnn-small",
         "--from-list",
         "held-out.txt",
         "--decoder",

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from model_zoo.cards import Accuracy, find_card
+from model_zoo.cards import DEFAULT_MODEL, Accuracy, find_card
 from model_zoo.cli import main
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "captchas"
@@ -60,10 +60,12 @@ def test_list_names_the_model_its_fingerprint_and_its_figure() -> None:
     result = run("list")
 
     assert result.exit_code == 0
-    assert result.output.splitlines()[0] == (
-        f"crnn-small@{card.fingerprint} (default)  {card.description} "
+    lines = result.output.splitlines()
+    assert lines[0] == (
+        f"crnn-small@{card.fingerprint}  {card.description} "
         f"Exact match {test.value:.1%} on {test.n} test images ({card.decoder})."
     )
+    assert [line.split("@")[0] for line in lines if " (default) " in line] == [DEFAULT_MODEL]
 
 
 def test_show_prints_every_figure_with_its_interval() -> None:
@@ -86,10 +88,10 @@ def test_the_headline_is_never_a_figure_on_training_images(
     for name, accuracy in (("only", (train,)), ("seen", (train, validation))):
         (tmp_path / f"{name}.json").write_text(replace(card, name=name, accuracy=accuracy).to_json())
 
-    only, seen = run("list").output.splitlines()[1:]
+    lines = {line.split("@")[0]: line for line in run("list").output.splitlines()}
 
-    assert only.endswith(card.description)
-    assert seen.endswith(f"{card.description} Exact match 98.9% on 88 validation images (greedy).")
+    assert lines["only"].endswith(card.description)
+    assert lines["seen"].endswith(f"{card.description} Exact match 98.9% on 88 validation images (greedy).")
 
 
 def test_show_json_prints_the_card_as_it_stands_on_disk() -> None:
@@ -167,7 +169,7 @@ def test_solve_notes_wished_characters_that_the_model_lacks(charset: str, note: 
     [
         (
             ["show", "crnn-9"],
-            "model 'crnn-9' is not in model_zoo/weights; available: crnn-small",
+            "model 'crnn-9' is not in model_zoo/weights; available: crnn-small, kaptcha, kaptcha-zero, nano",
             "an unknown model",
         ),
         (
