@@ -35,7 +35,7 @@ def combine(options: CombineOptions) -> ModelCard:
     """Write the card of an ensemble; its members stay where they are, beside the card or in the zoo.
 
     Raises:
-        DataError: an unusable name, or one that is taken.
+        DataError: an unusable name, one that is taken, or a member's.
         ModelNotFound, CardError, WeightsMismatch: members that are not there, damaged, or do not fit.
     """
     if not NAME_PATTERN.fullmatch(options.name):
@@ -46,6 +46,10 @@ def combine(options: CombineOptions) -> ModelCard:
             f"model {options.name!r} is in {options.out} already; choose another name or delete it"
         )
     card = _card(options, [find_card(name).card for name in options.members])
+    if options.name in {member.name for member in card.members}:
+        raise DataError(
+            f"name {options.name!r} is a member's, which the ensemble would hide; choose another name"
+        )
     find_members(card, options.out)
     verify_model(card, options.out)
     check_folder(options.out)
@@ -92,5 +96,13 @@ def _data(cards: Sequence[ModelCard]) -> TrainingData:
     if all(card.data == first for card in cards):
         return first
     names = " and ".join(dict.fromkeys(card.data.name for card in cards))
-    most = max(card.data.train for card in cards)
-    return replace(first, name=names, train=most, split="as of each member; see their cards")
+    most = {part: max(getattr(card.data, part) for card in cards) for part in ("train", "validation", "test")}
+    same = {card.data.sha256 for card in cards} == {first.sha256}
+    return replace(
+        first,
+        name=names,
+        split="as of each member; see their cards",
+        sha256=first.sha256 if same else "",
+        synthetic=max(card.data.synthetic for card in cards),
+        **most,
+    )

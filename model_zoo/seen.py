@@ -129,11 +129,16 @@ def remember(name_or_path: str, files: Sequence[LabelledFile], parts: Collection
         The number of images.
 
     Raises:
-        DataError: other data than the card says, another number of training images, files that cannot be
-            written.
+        DataError: an ensemble, other data than the card says, another number of training images, files that
+            cannot be written.
         ModelNotFound, CardError: as for `find_card`.
     """
     card, directory = find_card(name_or_path)
+    if card.members:
+        names = " and ".join(dict.fromkeys(member.name for member in card.members))
+        raise DataError(
+            f"model {card.name!r} is an ensemble, which has seen what its members have; give {names} a list"
+        )
     if (digest := data_hash(files)) != card.data.sha256:
         raise DataError(
             f"these are not the images that model {card.name!r} was trained on: their hash is {digest}, its "

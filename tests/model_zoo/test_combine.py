@@ -134,6 +134,40 @@ def test_a_name_that_is_taken_or_unusable_is_refused(make: Make, own_zoo: Path) 
     assert str(caught.value) == "name '../a' is not usable; use letters, digits and . _ - only"
 
 
+def test_an_ensemble_never_bears_the_name_of_a_member(make: Make, own_zoo: Path, tmp_path: Path) -> None:
+    make("a", 1)
+
+    with pytest.raises(DataError) as caught:
+        combine(CombineOptions(["a"], "a", tmp_path / "other"))
+    assert str(caught.value) == "name 'a' is a member's, which the ensemble would hide; choose another name"
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_member_is_a_name_and_no_path(make: Make, own_zoo: Path) -> None:
+    make("a", 1)
+    both(own_zoo, "a")
+    path = own_zoo / "both.json"
+    card = json.loads(path.read_text())
+    card["members"][0]["name"] = "../a"
+    path.write_text(json.dumps(card))
+
+    with pytest.raises(CardError) as caught:
+        find_card("both")
+    assert str(caught.value) == f"card {path} has the member '../a'; use letters, digits and . _ - only"
+
+
+def test_the_data_of_members_that_saw_different_images_are_those_of_none(make: Make, own_zoo: Path) -> None:
+    first = make("a", 1)
+    other = replace(first.data, name="other", train=7, test=9_000, sha256="ab" * 32)
+    make("b", 2, data=other)
+
+    data = both(own_zoo, "a", "b").data
+
+    assert (data.name, data.sha256) == (f"{first.data.name} and other", "")
+    assert (data.train, data.test) == (max(first.data.train, 7), 9_000)
+    assert data.split == "as of each member; see their cards"
+
+
 def test_the_command_writes_the_card_and_says_where(make: Make, own_zoo: Path) -> None:
     make("a", 1)
     make("b", 2)

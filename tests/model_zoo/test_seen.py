@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from model_zoo.card_parts import Member
 from model_zoo.cards import ModelCard, find_card, read_card
 from model_zoo.cli import main
+from model_zoo.combine import CombineOptions, combine
 from model_zoo.errors import CardError, DataError
 from model_zoo.seen import TrainingImages, remember, training_images, with_list
 from model_zoo.solver import load_solver
@@ -163,6 +164,17 @@ def test_remember_takes_the_parts_of_any_training(model: Path, twelve: Path) -> 
     assert training_images(*find_card(model)) == TrainingImages.of(file.sha256 for file in files)
 
 
+def test_an_ensemble_has_no_list_of_its_own(tmp_path: Path, twelve: Path) -> None:
+    combine(CombineOptions(["crnn-small"], "looks", tmp_path))
+
+    with pytest.raises(DataError) as caught:
+        remember(str(tmp_path / "looks.json"), labelled_files(twelve), PARTS["train"])
+    assert str(caught.value) == (
+        "model 'looks' is an ensemble, which has seen what its members have; give crnn-small a list"
+    )
+    assert [path.name for path in tmp_path.glob("looks*")] == ["looks.json"]
+
+
 def test_remember_refuses_other_data_and_other_parts(model: Path, twelve: Path) -> None:
     files = labelled_files(twelve)
     wanted = read_card(model).data.sha256
@@ -195,7 +207,7 @@ def test_training_lists_its_images_and_those_of_the_model_it_started_from(
         architecture_options={"channels": [4, 4, 8, 8], "hidden": 8},
         height=16,
         width=64,
-        recipe=Recipe(epochs=1),
+        recipe=Recipe(epochs=1, synthetic=0),
     )
     train(first)
     train(
