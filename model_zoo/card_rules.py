@@ -37,10 +37,31 @@ def check_card(card: ModelCard, source: str) -> None:
         raise CardError(f"card {source} has a size, T, beam width or std that is not positive")
     if card.temperature is not None and not 0 < card.temperature < math.inf:
         raise CardError(f"card {source} has the temperature {card.temperature}; expected a positive number")
+    _check_figures(card, source)
+
+
+def _check_figures(card: ModelCard, source: str) -> None:
+    """What was measured can be told: counts to divide by, shares between 0 and 1."""
+    counts = [row.n for row in (*card.accuracy, *card.calibration, *card.precision)]
+    counts += [bin_.n for row in card.calibration for bin_ in row.table]
+    if min(counts, default=1) < 1:
+        raise CardError(f"card {source} has a figure of {min(counts)} images; expected at least 1")
+    shares = [row.confidence for row in card.precision]
+    shares += [it.target for row in card.precision for it in row.thresholds]
+    for share in shares:
+        if not 0 < share < 1:
+            raise CardError(
+                f"card {source} has the precision or confidence {share}; expected a number between 0 and 1"
+            )
 
 
 def _check_files(card: ModelCard, source: str) -> None:
     if card.members:
+        for member in card.members:
+            if not NAME_PATTERN.fullmatch(member.name):
+                raise CardError(
+                    f"card {source} has the member {member.name!r}; use letters, digits and . _ - only"
+                )
         if card.architecture != ENSEMBLE or card.weights or card.sha256:
             raise CardError(
                 f"card {source} names members, so its architecture must be {ENSEMBLE!r}, its weights and "

@@ -154,7 +154,11 @@ class ModelCard:
             raise CardError(f"card {source} is not JSON: {error}") from error
         if not isinstance(content, dict):
             raise CardError(f"card {source} is a JSON {type(content).__name__}; expected an object")
-        version = content.pop("card_version", None)
+        if "card_version" not in content:
+            raise CardError(
+                f"card {source} has no card_version, so it is no model's card; move it out of that folder"
+            )
+        version = content.pop("card_version")
         if type(version) is not int or version not in _READ_VERSIONS:
             raise CardError(
                 f"card {source} is of version {version!r}, this captchafleet reads versions "

@@ -170,6 +170,11 @@ DATA = json.loads(CARD.to_json())["data"]
             "install the version that wrote it",
             "from the future",
         ),
+        (
+            changed(card_version=None),
+            "card X has no card_version, so it is no model's card; move it out of that folder",
+            "another program's JSON",
+        ),
         (changed(charset=None), "card X lacks: charset", "a missing field"),
         (changed(height="50"), "card X: height is '50'; expected a whole number", "a text for a number"),
         (changed(height=True), "card X: height is True; expected a whole number", "JSON's true is no number"),

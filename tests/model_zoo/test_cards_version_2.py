@@ -92,6 +92,8 @@ def test_what_changes_answers_is_in_the_fingerprint_and_what_was_measured_is_not
 
 
 FILES = "give a file name in the card's folder and its sha256, or neither"
+EMPTY_BIN = {**FULL.to_object()["calibration"][0]["table"][0], "n": 0}
+CERTAIN = {**FULL.to_object()["precision"][0]["thresholds"][0], "target": 1.0}
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"temperature": "1"}, "card X: temperature is '1'; expected a number or null", "a text"),
     ({"temperature": True}, "card X: temperature is True; expected a number or null", "JSON's true"),
@@ -134,6 +136,26 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
         {"calibration": [{**FULL.to_object()["calibration"][0], "table": [1]}]},
         "card X: calibration: table is 1; expected an object",
         "a row that is none",
+    ),
+    (
+        {"precision": [{**FULL.to_object()["precision"][0], "n": 0}]},
+        "card X has a figure of 0 images; expected at least 1",
+        "a coverage of no images",
+    ),
+    (
+        {"calibration": [{**FULL.to_object()["calibration"][0], "table": [EMPTY_BIN]}]},
+        "card X has a figure of 0 images; expected at least 1",
+        "an empty bin",
+    ),
+    (
+        {"precision": [{**FULL.to_object()["precision"][0], "confidence": 1.0}]},
+        "card X has the precision or confidence 1.0; expected a number between 0 and 1",
+        "what nothing can prove",
+    ),
+    (
+        {"precision": [{**FULL.to_object()["precision"][0], "thresholds": [CERTAIN]}]},
+        "card X has the precision or confidence 1.0; expected a number between 0 and 1",
+        "a target that nothing can prove",
     ),
 ]
 
