@@ -147,7 +147,7 @@ def _sure_in_words(sure: Sure, n: int) -> Iterator[str]:
         interval = f"{match.low:.2%} to {match.high:.2%}, 95 % Wilson, n = {match.n}"
         yield f"precision             {match.value:.2%} of the sure answers ({interval})"
     right = f", {sure.unsure_right} of them with the right text" if sure.unsure else ""
-    yield f"unsure                {sure.unsure} of {n} below {sure.min_probability:g}{right}"
+    yield f"unsure                {sure.unsure} of {n} below {sure.min_probability:.15g}{right}"
     yield f"coverage              {sure.coverage:.2%}"
 
 

@@ -160,8 +160,8 @@ class AccuracyReport:
         outside_characters: the most frequent of these characters.
         ruled_out: labels of allowed characters alone that the job's other constraints did not allow; None
             where the job's lexicon is missing, or no longer what was sent.
-        mean_probability_right: of the right answers; None without any.
-        mean_probability_wrong: of the wrong answers; None without any.
+        mean_probability_right: of the answers with the text of their label, unsure or not; None without any.
+        mean_probability_wrong: of the other answers with a label, unsure or not; None without any.
         notes: sentences that the reader of these figures must not miss.
         sure: what is left of the answers at `--min-probability`; None without it.
         seen: how many of the images the model was trained on, and how well it read the others.

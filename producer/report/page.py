@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import resources
@@ -126,7 +127,8 @@ def _pick(
         if line.error is not None:
             failed.offer((line.id,), FailedRow(line.file, line.error.code, line.error.message))
         elif line.text is not None and wanted(line.probability):
-            unsure.offer((line.probability or 0.0, line.id), line)
+            known = line.probability is not None and math.isfinite(line.probability)
+            unsure.offer((line.probability if known else 0.0, line.id), line)
     return failed.items(), unsure.items()
 
 

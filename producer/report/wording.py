@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from model_zoo.visible import visible_character
 from producer.decoding import SCANT_MASS, HeldConstraint, LexiconFacts
-from producer.figures import AccuracyReport, Confusion, Share
+from producer.figures import AccuracyReport, Confusion, Share, SureFigures
 from producer.report.summary import CardAccuracy, ModelFacts, RunSummary, WorkerFacts
 
 MAX_WORKERS_NAMED = 20
@@ -102,10 +102,15 @@ def _sure(accuracy: AccuracyReport) -> Iterator[Figure]:
         return
     if sure.precision is not None:
         share = sure.precision
-        of = f"{share.right:,} of {share.n:,} labelled answers with P >= {sure.min_probability:g}"
+        of = f"{share.right:,} of {share.n:,} labelled answers with P >= {least(sure)}"
         yield Figure("Precision of sure answers", percent(share.value), f"{of}, {interval(share)}")
     told = f"{sure.coverage.right:,} of {count(sure.coverage.n, 'image')}; {unsure(accuracy)}"
     yield Figure("Coverage", percent(sure.coverage.value), told)
+
+
+def least(sure: SureFigures) -> str:
+    """P as it was given: "0.99999", which six digits would turn into 1 a little later."""
+    return f"{sure.min_probability:.15g}"
 
 
 def unsure(accuracy: AccuracyReport) -> str:
@@ -278,7 +283,7 @@ def _certainty(summary: RunSummary) -> list[Fact]:
 def _min_probability(accuracy: AccuracyReport) -> list[Fact]:
     if accuracy.sure is None:
         return []
-    below = f"answers below {accuracy.sure.min_probability:g} are unsure and count as not right"
+    below = f"answers below {least(accuracy.sure)} are unsure and count as not right"
     return [Fact("Least probability", f"{below}: {unsure(accuracy)}")]
 
 

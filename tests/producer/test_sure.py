@@ -116,6 +116,32 @@ def test_the_journal_marks_unsure_answers_and_keeps_their_texts(tmp_path: Path) 
     assert [line.unsure for line in read_results(folder.results)] == [line.get("unsure") for line in lines]
 
 
+def test_a_probability_close_to_1_is_never_told_as_1() -> None:
+    summary = summary_of(0.9999999)
+
+    assert "0 of 7 images; 6 unsure answers" in terminal(summary)
+    assert "answers below 0.9999999 are unsure" in terminal(summary)
+    assert "their probability is below 0.9999999," in html_text(summary, LINES)
+
+
+def test_the_means_in_the_page_say_whose_they_are() -> None:
+    plain, sure = (html_text(summary_of(least), LINES) for least in (None, 0.9))
+
+    assert "Mean probability of right answers 0.940, of wrong answers 0.500." in plain
+    told = "of all answers, unsure ones among them, with the right text 0.940, with a wrong one 0.500."
+    assert f"Mean probability {told}" in sure
+
+
+def test_an_answer_whose_probability_is_no_number_comes_first(tmp_path: Path) -> None:
+    lines = [*LINES, ResultLine(7, "abc_7.png", "abq", math.nan)]
+    accuracy = measure(lines, StemLabels(), min_probability=0.9)
+    page = html_text(RunSummary(accuracy, "job-1", "imgs", 8, ModelFacts("m", "f"), JobOptions()), lines)
+
+    listed = page[page.index("Unsure answers") :]
+    order = [listed.index(name) for name in ("abc_1.png", "abc_7.png", "abc.png", "abcd_1.png")]
+    assert order == sorted(order)
+
+
 def test_without_a_probability_the_journal_is_as_ever(tmp_path: Path) -> None:
     assert "unsure" not in run_folder(tmp_path, None).results.read_text()
 
