@@ -21,7 +21,7 @@ from model_zoo.solver import Solver, load_solver
 from model_zoo.split import LabelledFile
 from model_zoo.statistics import wilson_interval
 
-# The temperature changes which text these find most probable only where it changes no path's rank.
+# These follow single paths, whose ranks no temperature changes, so their answers stay what they were.
 _KEPT_DECODERS = ("greedy", "alignment-beam")
 
 

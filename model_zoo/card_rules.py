@@ -42,8 +42,10 @@ def check_card(card: ModelCard, source: str) -> None:
 
 def _check_figures(card: ModelCard, source: str) -> None:
     """What was measured can be told: counts to divide by, shares between 0 and 1."""
-    counts = [row.n for row in (*card.accuracy, *card.calibration, *card.precision)]
-    counts += [bin_.n for row in card.calibration for bin_ in row.table]
+    counts = [row.n for row in card.accuracy]
+    counts += [row.n for row in card.calibration]
+    counts += [row.n for row in card.precision]
+    counts += [line.n for row in card.calibration for line in row.table]
     if min(counts, default=1) < 1:
         raise CardError(f"card {source} has a figure of {min(counts)} images; expected at least 1")
     shares = [row.confidence for row in card.precision]

@@ -199,7 +199,6 @@ def test_remember_refuses_other_data_and_other_parts(model: Path, twelve: Path) 
 def test_training_lists_its_images_and_those_of_the_model_it_started_from(
     small_images: Path, tmp_path: Path
 ) -> None:
-    files = labelled_files(small_images)
     first = TrainOptions(
         small_images,
         "first",
@@ -224,7 +223,7 @@ def test_training_lists_its_images_and_those_of_the_model_it_started_from(
     lists = [training_images(*find_card(tmp_path / "zoo" / f"{name}.json")) for name in ("first", "second")]
 
     assert lists == [
-        TrainingImages.of(file.sha256 for file in of_parts(files, parts))
+        TrainingImages.of(file.sha256 for file in of_parts(labelled_files(small_images), parts))
         for parts in (["train"], ["train", "test"])
     ]
 
