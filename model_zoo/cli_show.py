@@ -110,7 +110,11 @@ def _precision(row: Precision) -> Iterator[Row]:
 def _threshold(it: Threshold, row: Precision) -> str:
     target, sure = f"{100 * it.target:.6g} %", f"{row.confidence:.0%}"
     if it.probability is None:
-        fewest = f"{answers_needed(it.target, row.confidence):,} answers without an error"
-        return f"{target} not supported by n: {it.errors} wrong of {it.kept}; it takes at least {fewest}"
+        fewest = answers_needed(it.target, row.confidence)
+        if it.kept >= fewest:
+            bound = f"at least {it.low:.2%} right with {sure} confidence"
+            return f"{target} not proven: {it.errors} wrong of the {it.kept} surest, {bound}"
+        told = f"not supported by n: {it.errors} wrong of {it.kept}"
+        return f"{target} {told}; it takes at least {fewest:,} answers without an error"
     proven = f"at least {it.low:.2%} right with {sure} confidence, coverage {it.kept / row.n:.1%}"
     return f"{target} from P = {it.probability:g} on: {it.errors} wrong of {it.kept}, {proven}"

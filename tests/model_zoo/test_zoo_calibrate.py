@@ -162,7 +162,11 @@ def test_show_says_what_probabilities_are_worth(own: Path) -> None:
     five = ConstraintTexts(length="5")
     errors = CalibrationError(0.02, 0.031), CalibrationError(0.004, 0.011)
     table = (ReliabilityRow(0.8, 13 / 15, 4, 0.84, 3), ReliabilityRow(14 / 15, 1.0, 880, 0.9961, 878))
-    proven = Threshold(0.99, 0.91, 850, 1, 0.994), Threshold(0.9995, None, 884, 3, 0.991)
+    proven = (
+        Threshold(0.99, 0.91, 850, 1, 0.994),
+        Threshold(0.995, None, 759, 4, 0.988),
+        Threshold(0.9995, None, 884, 3, 0.991),
+    )
     card: ModelCard = replace(
         read_card(own),
         temperature=1.25,
@@ -182,6 +186,8 @@ def test_show_says_what_probabilities_are_worth(own: Path) -> None:
         "|probability|0.933 to 1.000: said 99.61%, right 99.77% (878 of 880)",
         "precision, out-of-fold|99 % from P = 0.91 on: 1 wrong of 850, at least 99.40% right "
         f"with 95% confidence, coverage 96.2% ({told})",
+        "precision, out-of-fold|99.5 % not proven: 4 wrong of the 759 surest, at least 98.80% right "
+        f"with 95% confidence ({told})",
         "precision, out-of-fold|99.95 % not supported by n: 3 wrong of 884; it takes at least 5,990 answers "
         f"without an error ({told})",
     ):
