@@ -10,7 +10,7 @@ import click
 
 from model_zoo.cli_errors import CONTEXT, Stopped
 from model_zoo.cli_options import FOLDER, data_option
-from model_zoo.cli_recipe import recipe_options, take_recipe
+from model_zoo.cli_recipe import length_option, recipe_options, take_recipe
 from model_zoo.env_options import option
 from model_zoo.visible import visible
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @option("--architecture", help="Kind of network. [default: crnn-small, or that of --start-from]")
 @option("--height", type=click.IntRange(16, 512), default=50, help="Input, in pixels.")
 @option("--width", type=click.IntRange(16, 2048), default=200, help="Input, in pixels.")
+@length_option
 @option("--start-from", "start", metavar="NAME_OR_PATH", help="Model whose weights to begin with.")
 @recipe_options
 @option("--device", default="auto", help="Where to run: auto, cpu, cuda or cuda:N.")
@@ -85,7 +86,7 @@ def _in_words(answers: Sequence[FoldAnswer], title: str) -> str:
         lines.append(
             f"{name:22}{found.value:.2%} ({found.low:.2%} to {found.high:.2%}, 95 % Wilson, n = {found.n})"
         )
-    wrong = [it for it in answers if it.label not in (it.text, it.length_text) or it.text != it.label]
+    wrong = [it for it in answers if it.text != it.label]
     lines.append(f"errors                {len(wrong)}")
     for it in wrong:
         also = "" if it.length_text == it.text else f"; with the length {it.length_text or 'nothing'}"

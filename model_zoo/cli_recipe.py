@@ -39,6 +39,16 @@ def recipe_options(command: Command) -> Command:
     return command
 
 
+def length_option(command: Command) -> Command:
+    """`--length`, as `length`: the fewest and the most characters of a label, or None."""
+    help_text = "Allowed lengths of labels, like 5 or 4-6. [default: found out]"
+    return option("--length", callback=_length, help=help_text)(command)
+
+
+def _length(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[int, int] | None:
+    return parse_length(text) if text else None
+
+
 def run_options(command: Command) -> Command:
     """What is trained on and where: `data`, `architecture`, `height`, `width`, `length`, `parts`, `start`,
     `device` and `compiled`."""
@@ -49,8 +59,7 @@ def run_options(command: Command) -> Command:
         option("--start-from", "start", metavar="NAME_OR_PATH", help="Model whose weights to begin with."),
         option("--parts", default="train",
                help="What is trained on: train, all, or numbers of parts like 2-9."),
-        option("--length", callback=_length,
-               help="Allowed lengths of labels, like 5 or 4-6. [default: found out]"),
+        length_option,
         option("--width", type=click.IntRange(16, 2048), default=200, help="Input, in pixels."),
         option("--height", type=click.IntRange(16, 512), default=50, help="Input, in pixels."),
         option("--architecture", help="Kind of network. [default: crnn-small, or that of --start-from]"),
@@ -58,10 +67,6 @@ def run_options(command: Command) -> Command:
     ):  # fmt: skip
         command = decorate(command)
     return command
-
-
-def _length(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[int, int] | None:
-    return parse_length(text) if text else None
 
 
 def take_recipe(options: dict[str, Any]) -> Recipe:

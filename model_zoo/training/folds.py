@@ -28,7 +28,7 @@ from model_zoo.statistics import wilson_interval
 from model_zoo.training.data import load_images
 from model_zoo.training.metrics import log_probs
 from model_zoo.training.prepare import DEFAULT_ARCHITECTURE, Prepared, TrainOptions
-from model_zoo.training.start import load_start
+from model_zoo.training.start import check_unseen, load_start
 
 N_FOLDS = 10
 
@@ -87,15 +87,20 @@ def cross_validate(
         The answers to all images, by part, then by name.
 
     Raises:
-        DataError: data with which no run can start, or a CSV of another folder or another training.
+        DataError: data with which no run can start, a CSV of another folder or another training, or a start
+            that was fitted to some of the images.
     """
     assert options.data is not None, "cross-validation needs labelled images"
+    if out.suffix in (".json", ".npz"):
+        raise DataError(f"{str(out)!r} would lie where the files beside it go; give a name with .csv")
     files = labelled_files(options.data)
     lengths = parse_constraints(length=_span(files))
-    answers, frames = read_answers(out) if out.exists() else [], read_frames(out)
-    _check_same(answers, files, len(frames), out)
+    answers = read_answers(out) if out.exists() else []
+    # A kill between its two files leaves the frames of one fold more than there are answers.
+    frames = read_frames(out)[: len(answers)]
+    _check_same(answers, {(_name(it, options), _part(it)) for it in files}, len(frames), out)
     _check_characters(files)
-    _say_how(options, data_hash(files), out, bool(answers))
+    _say_how(options, files, out)
     done = {answer.part for answer in answers}
     for fold in range(N_FOLDS):
         held = [file for file in files if _part(file) == fold]
@@ -145,24 +150,40 @@ def read_how(out: Path) -> dict[str, Any]:
     path = out.with_suffix(".json")
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+    except (OSError, TypeError, ValueError) as error:
         raise DataError(f"{str(path)!r} cannot be read ({error}); copy it again") from error
 
 
-def _say_how(options: TrainOptions, data: str, out: Path, going_on: bool) -> None:
+def _say_how(options: TrainOptions, files: Sequence[LabelledFile], out: Path) -> None:
     """Write what the answers will be of; refuse to add to those of another training."""
     start = None if options.start is None else load_start(options.start)
+    if start is not None:
+        check_unseen(start, files)
     architecture = options.architecture or (start.card.architecture if start else DEFAULT_ARCHITECTURE)
     recipe = options.recipe if start is None else replace(options.recipe, start=start.name)
-    how = {"architecture": architecture, "data": data, "recipe": asdict(recipe)}
-    if going_on and read_how(out) != how:
-        raise DataError(f"{str(out)!r} holds answers of another training or other data; give another --out")
+    how = {
+        "architecture": architecture, "height": options.height, "width": options.width,
+        "data": data_hash(files), "recipe": asdict(recipe),
+    }  # fmt: skip
+    path = out.with_suffix(".json")
+    if out.exists() or path.exists():
+        said = read_how(out)
+        # What was written before the size was told has none; a model's card has much besides.
+        if {**how, **said} != how:
+            raise DataError(
+                f"{str(out)!r} holds answers of another training or other data; give another --out"
+            )
     check_folder(out.parent)
-    write_whole(out.with_suffix(".json"), (json.dumps(how, indent=2) + "\n").encode())
+    write_whole(path, (json.dumps(how, indent=2) + "\n").encode())
 
 
 def _part(file: LabelledFile) -> int:
     return int(file.sha256, 16) % N_FOLDS
+
+
+def _name(file: LabelledFile, options: TrainOptions) -> str:
+    assert options.data is not None, "checked at the start"
+    return file.path.relative_to(options.data).as_posix()
 
 
 def _span(files: Sequence[LabelledFile]) -> str:
@@ -180,7 +201,7 @@ def _run_fold(
     frames = log_probs(prepared.fit.network, images.pixels, prepared.fit.normalise)
     free, known = (decode(frames, prepared.fit.charset, it) for it in (NO_CONSTRAINTS, lengths))
     found = [
-        FoldAnswer(file.path.name, file.label, fold, *read)
+        FoldAnswer(_name(file, options), file.label, fold, *read)
         for file, *read in zip(
             held,
             free.texts, np.exp(free.log_probs[:, 0]).round(6).tolist(),
@@ -203,11 +224,8 @@ def read_frames(out: Path) -> Frames:
     return frames
 
 
-def _check_same(
-    answers: Sequence[FoldAnswer], files: Sequence[LabelledFile], n_frames: int, out: Path
-) -> None:
+def _check_same(answers: Sequence[FoldAnswer], here: set[tuple[str, int]], n_frames: int, out: Path) -> None:
     """Answers of another folder, or without their log-probabilities, cannot be gone on from."""
-    here = {(file.path.name, _part(file)) for file in files}
     if any((answer.file, answer.part) not in here for answer in answers) or len(answers) != n_frames:
         raise DataError(
             f"{str(out)!r} holds answers to other images, or its .npz is missing; give another --out"

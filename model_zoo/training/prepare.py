@@ -21,7 +21,7 @@ from model_zoo.training.data import LabelledImages, Normalisation
 from model_zoo.training.fit import Fit, Synthetic, seed_epoch
 from model_zoo.training.recipe import Recipe
 from model_zoo.training.selection import Selection, select
-from model_zoo.training.start import Start, check_start, load_start
+from model_zoo.training.start import Start, check_start, check_unseen, load_start
 
 DEFAULT_ARCHITECTURE = "crnn-small"
 KAPTCHA_LENGTH = (5, 5)
@@ -104,6 +104,8 @@ class Prepared:
         self.hash = data_hash(self.files)
         self.selection = _selection(options, self.files)
         start = None if options.start is None else load_start(options.start)
+        if start is not None:
+            check_unseen(start, self.selection.validation)
         self.images = _training_images(self.selection, start)
         self.charset = _charset(options, self.selection, start)
         self.architecture, self.architecture_options = _architecture(options, start)

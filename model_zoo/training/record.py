@@ -49,11 +49,14 @@ def record_folds(name_or_path: str, outs: Sequence[Path]) -> ModelCard:
         The card, as written.
 
     Raises:
-        DataError: answers of another recipe, architecture or data than the model's.
+        DataError: answers of another recipe, architecture or data than the model's, or two of one seed.
         ZooError: as for `find_card`.
     """
     card, directory = find_card(name_or_path)
     runs = [_read(card, out) for out in outs]
+    seeds = [run.seed for run in runs]
+    if twice := [seed for seed in seeds if seeds.count(seed) > 1]:
+        raise DataError(f"two of the files have answers of seed {twice[0]}; give one file for each seed")
     length = ConstraintTexts(length=_span(card))
     first, charset = runs[0], Charset(card.charset)
     labels = [charset.encode(answer.label) for answer in first.answers]
@@ -72,7 +75,13 @@ def record_folds(name_or_path: str, outs: Sequence[Path]) -> ModelCard:
 
 def _read(card: ModelCard, out: Path) -> _Folds:
     how = read_how(out)
-    wanted = {"architecture": card.architecture, "data": card.data.sha256, "recipe": dict(card.recipe)}
+    wanted: dict[str, Any] = {
+        "architecture": card.architecture,
+        "data": card.data.sha256,
+        "recipe": dict(card.recipe),
+    }
+    # Those made before the size was told have none.
+    wanted |= {key: getattr(card, key) for key in ("height", "width") if key in how}
     for key, value in wanted.items():
         if _without_seed(how.get(key)) != _without_seed(value):
             raise DataError(

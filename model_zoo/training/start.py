@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from model_zoo.cards import ModelCard, find_card, verify_weights
 from model_zoo.errors import DataError, WeightsMismatch
 from model_zoo.seen import TrainingImages, training_images
+from model_zoo.split import LabelledFile
 
 
 @dataclass(frozen=True)
@@ -73,4 +74,22 @@ def check_start(start: Start, characters: str, height: int, width: int) -> None:
         raise DataError(
             f"model {card.name!r} takes images of {card.width}x{card.height}, not {width}x{height}; "
             f"say --width {card.width} --height {card.height}"
+        )
+
+
+def check_unseen(start: Start, files: Sequence[LabelledFile]) -> None:
+    """Refuse to measure on images that the start was fitted to: they would be read by heart.
+
+    Args:
+        start: the model.
+        files: that are to be measured; a start without a list of its images is taken at its word.
+
+    Raises:
+        DataError: it was fitted to some of them.
+    """
+    seen = [] if start.images is None else [it for it in files if start.images.has_digest(it.sha256)]
+    if seen:
+        raise DataError(
+            f"model {start.card.name!r} was trained on {len(seen):,} of the {len(files):,} images that are "
+            "to tell how good the new one is; start from a model that never saw them"
         )

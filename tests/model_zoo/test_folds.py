@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from model_zoo.atomic import write_whole
 from model_zoo.errors import DataError
 from model_zoo.generators.folder import write_examples
 from model_zoo.split import labelled_files
@@ -88,6 +89,54 @@ def test_folds_that_are_done_are_not_run_again_and_the_rest_comes_out_the_same(
     frames = np.load(out.with_suffix(".npz"))["log_probs"]
     assert len(frames) == len(unbroken)
     assert np.array_equal(frames, np.load(tmp_path / "unbroken.npz")["log_probs"])
+
+
+def test_a_kill_between_the_two_files_of_the_answers_costs_one_fold(
+    options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The frames of the second fold are written, its answers are not."""
+
+    def write(path: Path, content: bytes) -> None:
+        if path.suffix == ".csv" and out.exists():
+            raise KeyboardInterrupt
+        write_whole(path, content)
+
+    out = tmp_path / "answers.csv"
+    monkeypatch.setattr(folds, "write_whole", write)
+    with pytest.raises(KeyboardInterrupt):
+        cross_validate(options, out)
+    monkeypatch.undo()
+    assert len(np.load(out.with_suffix(".npz"))["log_probs"]) > len(read_answers(out))
+    told: list[int] = []
+
+    answers = cross_validate(options, out, lambda fold, found: told.append(fold))
+
+    assert told == sorted({it.part for it in answers})[1:]
+    assert len(np.load(out.with_suffix(".npz"))["log_probs"]) == len(answers)
+
+
+@pytest.mark.parametrize("name", ["answers.json", "answers.npz"])
+def test_answers_do_not_lie_where_the_files_beside_them_go(
+    options: TrainOptions, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(DataError) as error:
+        cross_validate(options, tmp_path / name)
+    assert str(error.value) == (
+        f"{str(tmp_path / name)!r} would lie where the files beside it go; give a name with .csv"
+    )
+
+
+def test_what_lies_beside_the_answers_is_not_written_over(options: TrainOptions, tmp_path: Path) -> None:
+    card = tmp_path / "mine.json"
+    card.write_text('{"name": "mine", "architecture": "crnn-small"}')
+
+    with pytest.raises(DataError) as error:
+        cross_validate(options, tmp_path / "mine.csv")
+
+    assert str(error.value) == (
+        f"{str(tmp_path / 'mine.csv')!r} holds answers of another training or other data; give another --out"
+    )
+    assert "mine" in card.read_text()
 
 
 def test_answers_to_other_images_are_not_gone_on_from(options: TrainOptions, tmp_path: Path) -> None:

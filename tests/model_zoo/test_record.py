@@ -100,6 +100,16 @@ def test_answers_of_another_training_are_refused(
     assert find_card("mine").card == card
 
 
+def test_two_files_of_one_seed_and_one_of_another_size_are_refused(card: ModelCard, tmp_path: Path) -> None:
+    with pytest.raises(DataError) as twice:
+        record_folds("mine", [folds(tmp_path / "a.csv", seed=3), folds(tmp_path / "b.csv", seed=3)])
+    with pytest.raises(DataError) as size:
+        record_folds("mine", [folds(tmp_path / "c.csv", height=50, width=96)])
+
+    assert str(twice.value) == "two of the files have answers of seed 3; give one file for each seed"
+    assert str(size.value).startswith(f"{str(tmp_path / 'c.csv')!r} was made with another width than model")
+
+
 def test_a_cross_validation_that_is_not_done_is_refused_by_the_command(
     card: ModelCard, tmp_path: Path
 ) -> None:
