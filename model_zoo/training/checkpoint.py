@@ -66,7 +66,7 @@ def load_checkpoint(path: Path, state: TrainingState, recipe: Recipe, data: str)
     """Bring `state` to where the checkpoint was written.
 
     Raises:
-        DataError: no checkpoint there, or one of another recipe or other data.
+        DataError: no checkpoint there, or one of another recipe, other data or another network.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -78,9 +78,15 @@ def load_checkpoint(path: Path, state: TrainingState, recipe: Recipe, data: str)
         raise DataError(
             f"the run at {path} had another recipe or other data; resume with its options, or delete the file"
         )
-    state.network.load_state_dict(_below("network", tensors))
-    if state.average is not state.network:
-        state.average.load_state_dict(_below("average", tensors))
+    try:
+        state.network.load_state_dict(_below("network", tensors))
+        if state.average is not state.network:
+            state.average.load_state_dict(_below("average", tensors))
+    except RuntimeError as error:
+        raise DataError(
+            f"the run at {path} had another architecture, input or alphabet; resume with its options, or "
+            "delete the file"
+        ) from error
     _load_optimizer(state.optimizer, tensors)
     state.epoch = int(metadata["epoch"])
 

@@ -6,6 +6,7 @@ import csv
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from model_zoo.atomic import write_whole
 from model_zoo.errors import DataError
 
 
@@ -39,16 +40,16 @@ class EpochLog:
 
 
 def append(path: Path, log: EpochLog) -> None:
-    """Add a line; the first epoch starts the file anew.
+    """Add a line; the first epoch starts the file anew, and so does one whose file is gone.
 
     Raises:
         DataError: the file cannot be written.
     """
-    row = asdict(log)
+    row, new = asdict(log), log.epoch == 1 or not path.exists()
     try:
-        with path.open("w" if log.epoch == 1 else "a", newline="", encoding="utf-8") as file:
+        with path.open("w" if new else "a", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(row), lineterminator="\n")
-            if log.epoch == 1:
+            if new:
                 writer.writeheader()
             writer.writerow(row)
     except OSError as error:
@@ -61,4 +62,4 @@ def trim(path: Path, epoch: int) -> None:
     """Drop what follows `epoch`: a line is written before its checkpoint, and a kill may fall in between."""
     if path.exists():
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        path.write_text("".join(lines[: epoch + 1]), encoding="utf-8")
+        write_whole(path, "".join(lines[: epoch + 1]).encode())

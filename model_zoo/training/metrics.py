@@ -25,7 +25,8 @@ class Measured:
     """Figures over some images, none of them augmented.
 
     Attributes:
-        loss: mean of the loss that is trained with, over labels whose characters the network has.
+        loss: mean of the loss that is trained with, over labels whose characters the network has; NaN where
+            there is no such label.
         character_accuracy: of networks with positions, the share of positions that are right; of others, 1
             minus edit distances over characters.
         exact_match: share of texts that are right, read greedily.
@@ -68,7 +69,9 @@ def measure(
     output = answers[:, ::2] if positional else answers  # the odd frames of positions are certain blanks
     known = [number for number, label in enumerate(images.labels) if set(label) <= set(charset.chars)]
     wanted = [images.labels[number] for number in known]
-    losses = image_losses(output[known], wanted, charset, recipe, positional=positional)
+    losses = torch.tensor([math.nan])  # where no label has a loss, none is told
+    if known:
+        losses = image_losses(output[known], wanted, charset, recipe, positional=positional)
     beam = greedy
     if not positional:
         found = decode(answers, charset, method="beam", beam_width=BEAM_WIDTH)

@@ -104,8 +104,10 @@ class Run:
 def _check_output(options: TrainOptions, weights: Path, stopped: Path) -> None:
     if not NAME_PATTERN.fullmatch(options.name):
         raise DataError(f"name {options.name!r} is not usable; use letters, digits and . _ - only")
-    # A run that was killed while it wrote its model has both files, and only the card to add.
-    if weights.exists() and not (options.resume and stopped.exists()):
+    # A run that was killed while it wrote its model has both files, and only the card to add. A card without
+    # weights of its name is an ensemble's, or tells how the networks behind out-of-fold answers were trained.
+    there = weights.exists() or (options.out / f"{options.name}.json").exists()
+    if there and not (options.resume and stopped.exists()):
         raise DataError(
             f"model {options.name!r} is in {options.out} already; choose another name or delete it"
         )

@@ -40,9 +40,14 @@ def select(files: Sequence[LabelledFile], parts: str, validation: str, seed: int
         seed: of the draw.
 
     Raises:
-        DataError: parts that are unknown, that overlap or that hold no image.
+        DataError: parts that are unknown, that overlap or that hold no image, or parts beside `random`.
     """
     if validation == "random":
+        if parts not in ("train", "all"):
+            raise DataError(
+                f"--validation random trains on all other images, not on --parts {parts}; leave one of them "
+                "out"
+            )
         return _at_random(files, seed)
     trained = part_numbers(parts)
     measured = PARTS["validation"] if validation == "rest" else part_numbers(validation)

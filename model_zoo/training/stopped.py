@@ -15,5 +15,5 @@ def epochs_done(checkpoint: Path) -> int:
         with checkpoint.open("rb") as file:
             header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
         return int(header["__metadata__"]["epoch"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError):
         return 0

@@ -19,7 +19,7 @@ from model_zoo.preprocess import WANTED
 from model_zoo.solver import load_solver
 from model_zoo.split import labelled_files, of_parts
 from model_zoo.training import data
-from model_zoo.training.log import EpochLog
+from model_zoo.training.log import EpochLog, append
 from model_zoo.training.prepare import TrainOptions
 from model_zoo.training.recipe import Recipe
 from model_zoo.training.run import train
@@ -132,6 +132,25 @@ def test_a_stopped_run_is_neither_overwritten_nor_resumed_as_another(options: Tr
     )
 
 
+def test_a_stopped_run_is_not_gone_on_from_with_another_network(options: TrainOptions) -> None:
+    options = stopped(options)
+
+    with pytest.raises(DataError) as caught:
+        train(replace(options, resume=True, architecture_options={**SMALL, "hidden": 4}))
+    assert str(caught.value) == (
+        f"the run at {options.out / 'tiny.checkpoint'} had another architecture, input or alphabet; "
+        "resume with its options, or delete the file"
+    )
+
+
+def test_a_log_that_is_gone_begins_again_with_its_header(tmp_path: Path) -> None:
+    for epoch in (3, 4):
+        append(tmp_path / "it.csv", EpochLog(epoch, 10, 0.5))
+
+    lines = (tmp_path / "it.csv").read_text().splitlines()
+    assert [line.partition(",")[0] for line in lines] == ["epoch", "3", "4"]
+
+
 def test_a_run_that_never_was_cannot_be_resumed(options: TrainOptions) -> None:
     with pytest.raises(DataError) as caught:
         train(replace(options, resume=True))
@@ -139,9 +158,10 @@ def test_a_run_that_never_was_cannot_be_resumed(options: TrainOptions) -> None:
     assert str(caught.value).endswith("; start it without --resume")
 
 
-def test_a_model_is_never_overwritten(options: TrainOptions) -> None:
+@pytest.mark.parametrize("file", ["tiny.safetensors", "tiny.json"])
+def test_a_model_is_never_overwritten(options: TrainOptions, file: str) -> None:
     options.out.mkdir()
-    (options.out / "tiny.safetensors").touch()
+    (options.out / file).touch()
 
     with pytest.raises(DataError) as caught:
         train(options)

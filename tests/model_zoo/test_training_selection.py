@@ -9,8 +9,9 @@ import pytest
 
 from model_zoo.errors import DataError, DeviceError
 from model_zoo.generators.folder import write_examples
-from model_zoo.split import RULE, LabelledFile
+from model_zoo.split import RULE, LabelledFile, labelled_files
 from model_zoo.training import data
+from model_zoo.training.folds import cross_validate
 from model_zoo.training.prepare import Prepared, TrainOptions
 from model_zoo.training.recipe import RECIPES, recipe_named
 from model_zoo.training.run import train
@@ -83,7 +84,10 @@ def test_parts_that_overlap_or_are_empty_are_refused() -> None:
         ("all", "0"): "part 0 would be trained on and validated on; give other --parts or --validation",
         ("9", "0"): "no image falls into 9; add more images, each part has about one in ten",
         ("0", "9"): "no image falls into 9; add more images, about one in ten is validation",
-        ("0", "random"): "a tenth of 5 images is none; give at least 10 for --validation random",
+        ("all", "random"): "a tenth of 5 images is none; give at least 10 for --validation random",
+        ("0", "random"): (
+            "--validation random trains on all other images, not on --parts 0; leave one of them out"
+        ),
     }
     for (parts, validation), message in cases.items():
         with pytest.raises(DataError) as caught:
@@ -157,6 +161,31 @@ def test_a_model_may_be_trained_on_generated_images_alone_and_then_be_gone_on_fr
         "model 'generated' is a crnn-small, not a xresnet34-pool; leave --architecture out"
     )
     assert str(size.value) == "model 'generated' takes images of 64x16, not 80x16; say --width 64 --height 16"
+
+
+def test_a_start_is_not_measured_on_what_it_was_trained_on(
+    options: TrainOptions, thirty: Path, tmp_path: Path
+) -> None:
+    train(replace(options, name="first"))
+    first = str(options.out / "first.json")
+    measured = select(labelled_files(thirty), "train", "rest", 0).validation
+
+    messages = []
+    for started in (
+        lambda: Prepared(replace(options, parts="train", start=first)),
+        lambda: cross_validate(replace(options, start=first), tmp_path / "answers.csv"),
+    ):
+        with pytest.raises(DataError) as caught:
+            started()
+        messages.append(str(caught.value))
+
+    assert messages == [
+        f"model 'first' was trained on {n} of the {n} images that are to tell how good the new one is; "
+        "start from a model that never saw them"
+        for n in (len(measured), 30)
+    ]
+    assert not (tmp_path / "answers.json").exists()
+    Prepared(replace(options, start=first))  # nothing is measured
 
 
 def test_a_start_that_reads_other_characters_is_refused(options: TrainOptions) -> None:

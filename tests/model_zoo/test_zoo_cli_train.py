@@ -224,4 +224,8 @@ def test_a_checkpoint_that_is_none_holds_no_epoch(tmp_path: Path) -> None:
     (tmp_path / "short").write_bytes(b"\x05")
     (tmp_path / "other").write_bytes((2).to_bytes(8, "little") + b"{}")
 
-    assert [epochs_done(tmp_path / name) for name in ("none", "short", "other")] == [0, 0, 0]
+    (tmp_path / "list").write_bytes((2).to_bytes(8, "little") + b"[]")
+    (tmp_path / "huge").write_bytes(b"\xff" * 20)
+
+    names = ("none", "short", "other", "list", "huge")
+    assert [epochs_done(tmp_path / name) for name in names] == [0] * len(names)
