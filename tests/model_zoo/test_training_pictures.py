@@ -94,6 +94,10 @@ def test_find_lr_writes_a_picture_and_its_figures(small_images: Path, tmp_path: 
     assert (wrong.exit_code, wrong.stderr.splitlines()[-1]) == (
         2, "Error: --lowest-rate 1 is not below --highest-rate 1."
     )  # fmt: skip
+    wrong = run("find-lr", "--out", "it.csv")
+    assert (wrong.exit_code, wrong.stderr.splitlines()[-1]) == (
+        2, "Error: --out it.csv is the picture, and its figures go into a .csv; give a .png."
+    )  # fmt: skip
 
 
 def test_a_sheet_has_every_image_below_its_label() -> None:
@@ -160,8 +164,10 @@ def test_without_matplotlib_one_sentence_says_what_to_install(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
 
     result = run("plot-run", tmp_path / "it.csv", "--out", tmp_path / "it.png")
+    before_training = run("find-lr", "--data", "none")
 
     assert result.exit_code == 2
+    assert before_training.stderr == result.stderr
     # A package that is really missing is named alone.
     assert result.stderr.replace("matplotlib.figure", "matplotlib") == (
         "Error: this command needs captchafleet[train] (matplotlib is not installed); "
