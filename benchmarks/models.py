@@ -289,8 +289,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             renew()
             print(DOCS / "models.md")
-    except (ZooError, OSError) as error:
-        print(f"models: {error}", file=sys.stderr)
+    except (ZooError, OSError, KeyError, TypeError, ValueError, IndexError) as error:
+        print(f"models: a source is missing or damaged: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -153,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         published = read_published(DOCS / "runs/post-published.csv")
         own = {name: read_own(DOCS / f"runs/post-{name}.csv", name) for name in NETWORKS}
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
         print(f"reproduction: a log cannot be read: {error}", file=sys.stderr)
         return 1
     document = DOCS / "reproduction.md"

@@ -8,7 +8,7 @@ folds for each seed, the model on every image, its card. What is done already in
 a stopped run goes on with the same command. At the end the new figure stands beside the shipped card's.
 Data: CAPTCHAFLEET_DATA/captcha_images_v2.
 
-Exit codes: 0 done; those of `model-zoo` where a step fails.
+Exit codes: 0 done; 1 no data; 130 after Ctrl-C; those of `model-zoo` where a step fails.
 """
 
 from __future__ import annotations
@@ -87,9 +87,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", choices=sorted(ARCHITECTURES), default="kaptcha")
     parser.add_argument("--out", type=Path, default=Path("zoo"), help="zoo folder of the new models")
     options = parser.parse_args(arguments)
-    for step in steps(options.model, options.out):
-        if code := run(step, options.out):
-            return code
+    if not DATA.is_dir():  # before the hours of the first step, which needs none
+        print(f"train_default: {DATA} is no folder; name its parent in CAPTCHAFLEET_DATA", file=sys.stderr)
+        return 1
+    try:
+        for step in steps(options.model, options.out):
+            if code := run(step, options.out):
+                return code
+    except KeyboardInterrupt:  # the step itself has said how far it came
+        return 130
     name = f"{options.model}.json"
     print(comparison(read_card(options.out / name), read_card(BUILT_IN / name)))
     return 0
