@@ -47,6 +47,8 @@ class Entry:
         images_per_second: median.
         ratio: of that to the first model's.
         exact_match: worst seed's share; None where the card says nothing.
+        low: lower end of its 95 % Wilson interval.
+        high: upper end.
         measured_on: where that comes from.
     """
 
@@ -56,6 +58,8 @@ class Entry:
     images_per_second: float
     ratio: float
     exact_match: float | None
+    low: float | None
+    high: float | None
     measured_on: str
 
 
@@ -72,14 +76,14 @@ def measure(solvers: Sequence[Solver], images: Sequence[bytes], turns: int) -> l
     return [len(images) / statistics.median(taken) for taken in seconds]
 
 
-def honest_figure(card: ModelCard) -> tuple[float | None, str]:
-    """The worst seed out of fold; else the test part with the exact decoder."""
+def honest_figure(card: ModelCard) -> tuple[float | None, float | None, float | None, str]:
+    """The worst seed out of fold, else the test part with the exact decoder: share, interval, where from."""
     for part in ("out-of-fold", "test"):
         rows = [it for it in card.accuracy if (it.part, it.decoder, it.constraints) == (part, "exact", None)]
         if rows:
             worst = min(rows, key=lambda it: it.value)
-            return worst.value, f"{part}, n = {worst.n}"
-    return None, "nothing"
+            return worst.value, worst.low, worst.high, f"{part}, n = {worst.n}"
+    return None, None, None, "nothing"
 
 
 def speed_table(entries: Sequence[Entry]) -> str:
@@ -105,14 +109,24 @@ def draw(entries: Sequence[Entry], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
-    for it in entries:
-        if it.exact_match is not None:
-            axes.plot(it.images_per_second, 100 * it.exact_match, "o", color="#0072B2")
-            axes.annotate(
-                it.name, (it.images_per_second, 100 * it.exact_match), (6, 6), textcoords="offset points"
-            )
+    measured = [
+        it for it in entries if it.exact_match is not None and it.low is not None and it.high is not None
+    ]
+    bases = list(dict.fromkeys(it.measured_on for it in measured))
+    for basis, colour in zip(bases, ("#0072B2", "#D55E00", "#009E73"), strict=False):
+        same = [it for it in measured if it.measured_on == basis]
+        values = [100 * (it.exact_match or 0) for it in same]
+        ends = [
+            [value - 100 * (it.low or 0) for it, value in zip(same, values, strict=True)],
+            [100 * (it.high or 0) - value for it, value in zip(same, values, strict=True)],
+        ]
+        rates = [it.images_per_second for it in same]
+        axes.errorbar(rates, values, yerr=ends, fmt="o", color=colour, capsize=3, label=basis)
+        for it, value in zip(same, values, strict=True):
+            axes.annotate(it.name, (it.images_per_second, value), (7, 7), textcoords="offset points")
     axes.set(xlabel="images a second, one thread, from bytes to texts", ylabel="exact match, %")
-    axes.margins(x=0.2, y=0.3)
+    axes.set(xlim=(0, 1.2 * max(it.images_per_second for it in entries)), ylim=(97.5, 100.05))
+    axes.legend(loc="lower right")
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
 
