@@ -32,7 +32,7 @@ from label_audit import READINGS, items, read_readings, verdict
 from label_audit import SEED as AUDIT_SEED
 from zoo_speed import Entry, speed_table
 
-from model_zoo.cards import read_card
+from model_zoo.cards import find_card
 from model_zoo.charset import Charset
 from model_zoo.constraints import parse_constraints
 from model_zoo.decode import decode
@@ -226,7 +226,7 @@ def write_both(folds: Path) -> Path:
     if [it.file for it in answers] != [it.file for it in read_answers(outs[1])]:
         raise ZooError(f"{outs[0]} and {outs[1]} answer different images; finish both cross-validations")
     frames = np.logaddexp(*(read_frames(out) for out in outs)) - np.log(2)
-    charset = Charset(read_card(folds / f"{MODELS[0]}.json").charset)
+    charset = Charset(find_card(MODELS[0]).card.charset)
     free, known = (
         decode(torch.from_numpy(frames), charset, it)
         for it in (parse_constraints(), parse_constraints(length="5"))
@@ -279,7 +279,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("what", choices=("zero", "both", "tables"))
     parser.add_argument("--model", default="zoo/kaptcha-zero.json", help="for zero: by name or path")
-    parser.add_argument("--folds", type=Path, default=Path("zoo"), help="for both: folder of the answers")
+    parser.add_argument("--folds", type=Path, default=Path("zoo/folds"), help="for both: of the answers")
     options = parser.parse_args(arguments)
     try:
         if options.what == "zero":

@@ -31,7 +31,9 @@ SOURCE = "Wilhelmy and Rosas 2013, as packed in github.com/AakashKumarNain/Captc
 
 def steps(model: str, out: Path) -> list[list[str]]:
     """The arguments of `model-zoo`, step by step."""
-    start, answers = out / f"{model}-zero.json", [out / f"{model}-seed-{seed}.csv" for seed in SEEDS]
+    start = out / f"{model}-zero.json"
+    # Not beside the cards: a folder of the zoo holds no other .json.
+    answers = [out / "folds" / f"{model}-seed-{seed}.csv" for seed in SEEDS]
     common = ["--device", "cpu"]
     fitted = ["--data", str(DATA), "--start-from", str(start), "--recipe", "kaptcha", *common]
     return [

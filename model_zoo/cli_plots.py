@@ -38,12 +38,11 @@ def find_lr(out: Path, steps: int, low: float, high: float, **options: Any) -> N
         raise click.UsageError(f"--lowest-rate {low:g} is not below --highest-rate {high:g}.")
     if out.suffix == ".csv":
         raise click.UsageError(f"--out {out} is the picture, and its figures go into a .csv; give a .png.")
-    import matplotlib.figure  # noqa: F401 - what is missing, or cannot be written, shows before the training
-
     from model_zoo.atomic import check_folder
-    from model_zoo.training.curves import plot_range
+    from model_zoo.training.curves import check_matplotlib, plot_range
     from model_zoo.training.lr_range import range_test, write_csv
 
+    check_matplotlib()  # what is missing, or cannot be written, shows before the training
     check_folder(out.parent)
     test = range_test(_prepared(options), low=low, high=high, steps=steps)
     write_csv(test, out.with_suffix(".csv"))

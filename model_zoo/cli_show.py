@@ -46,7 +46,7 @@ def described(card: ModelCard) -> str:
         *_weights(card),
         ("licence", card.licence),
     ]
-    return "\n".join(f"{key:23} {value}" for key, value in rows)
+    return "\n".join(f"{key:24} {value}" for key, value in rows)
 
 
 def _data(card: ModelCard) -> Iterator[Row]:

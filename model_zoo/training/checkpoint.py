@@ -51,7 +51,7 @@ def save_checkpoint(path: Path, state: TrainingState, recipe: Recipe, data: str)
         path: of the checkpoint.
         state: after a whole epoch.
         recipe: of the run.
-        data: hash of the training data.
+        data: hash of what is trained on and measured.
     """
     tensors = _named("network", state.network.state_dict())
     if state.average is not state.network:
@@ -76,7 +76,8 @@ def load_checkpoint(path: Path, state: TrainingState, recipe: Recipe, data: str)
         raise DataError(f"there is no run to resume at {path}: {error}; start it without --resume") from error
     if not _is_of(metadata, recipe, data):
         raise DataError(
-            f"the run at {path} had another recipe or other data; resume with its options, or delete the file"
+            f"the run at {path} had another recipe, other data or other parts; resume with its options, or "
+            "delete the file"
         )
     try:
         state.network.load_state_dict(_below("network", tensors))

@@ -23,6 +23,15 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 DOTS_PER_INCH = 120
 
 
+def check_matplotlib() -> None:
+    """Import it now rather than after the work.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    import matplotlib.figure  # noqa: F401
+
+
 @dataclass(frozen=True)
 class RunLog:
     """A run's log, column by column.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -110,6 +112,16 @@ class Prepared:
         self.charset = _charset(options, self.selection, start)
         self.architecture, self.architecture_options = _architecture(options, start)
         self.fit = self._fit(device, start)
+
+    @property
+    def contents(self) -> str:
+        """A hash of what is trained on and measured: images, labels, parts and input size."""
+        size = (self.options.height, self.options.width)
+        chosen = [
+            sorted((file.sha256, file.label) for file in files)
+            for files in (self.selection.training, self.selection.validation)
+        ]
+        return hashlib.sha256(json.dumps([self.hash, *size, *chosen]).encode()).hexdigest()
 
     def _fit(self, device: torch.device, start: Start | None) -> Fit:
         options = self.options

@@ -77,14 +77,16 @@ class Run:
         check_folder(options.out)
         self.fit = self.prepared.fit
         if options.resume:
-            checkpoint.load_checkpoint(self.checkpoint, self.fit.state, self.fit.recipe, self.prepared.hash)
+            checkpoint.load_checkpoint(
+                self.checkpoint, self.fit.state, self.fit.recipe, self.prepared.contents
+            )
             trim(self.log, self.fit.state.epoch)
 
     def epoch(self) -> EpochLog:
         """Train one epoch, look at the validation images, log, save."""
         log = self.fit.epoch()
         append(self.log, log)
-        checkpoint.save_checkpoint(self.checkpoint, self.fit.state, self.fit.recipe, self.prepared.hash)
+        checkpoint.save_checkpoint(self.checkpoint, self.fit.state, self.fit.recipe, self.prepared.contents)
         return log
 
     def finish(self) -> ModelCard:

@@ -127,8 +127,8 @@ def _pick(
         if line.error is not None:
             failed.offer((line.id,), FailedRow(line.file, line.error.code, line.error.message))
         elif line.text is not None and wanted(line.probability):
-            known = line.probability is not None and math.isfinite(line.probability)
-            unsure.offer((line.probability if known else 0.0, line.id), line)
+            said = line.probability
+            unsure.offer((said if said is not None and math.isfinite(said) else 0.0, line.id), line)
     return failed.items(), unsure.items()
 
 

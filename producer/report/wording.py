@@ -231,7 +231,7 @@ def _promised(rows: tuple[CardAccuracy, ...], decoder: str) -> CardAccuracy | No
 
 def _card(row: CardAccuracy) -> str:
     low = percent(row.low).removesuffix(" %")
-    seed = "" if row.seed is None else f", the worst of its seeds ({row.seed})"
+    seed = "" if row.seed is None else f", seed {row.seed}, the worst there is"
     return (
         f"{percent(row.value)} exact match ({low} to {percent(row.high)}, n = {row.n:,}) "
         f"on its {row.part} images, {row.decoder}{seed}"

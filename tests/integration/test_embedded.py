@@ -149,6 +149,8 @@ def test_an_unknown_model_is_refused_with_the_names_that_are_there(captchas: Pat
     done = producer("submit", captchas, "--model", "crnn-9", "--run-dir", "run", "--quiet", cwd=tmp_path)
 
     assert done.code == 2
-    assert done.err == ("Error: model 'crnn-9' is not in model_zoo/weights; available: crnn-small, "
-        "kaptcha, kaptcha-zero, nano\n")
+    assert done.err == (
+        "Error: model 'crnn-9' is not in model_zoo/weights; available: crnn-small, "
+        "kaptcha, kaptcha-zero, nano\n"
+    )
     assert not (tmp_path / "run").exists()

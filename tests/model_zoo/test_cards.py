@@ -107,7 +107,9 @@ def test_an_earlier_folder_hides_a_name_of_a_later_one(
 
 
 def test_the_built_in_models_are_listed_beside_ones_own() -> None:
-    assert [card.name for card in available_models()] == ["crnn-small", "kaptcha", "kaptcha-zero", "nano", "tiny"]
+    names = [card.name for card in available_models()]
+
+    assert names == ["crnn-small", "kaptcha", "kaptcha-zero", "nano", "tiny"]
 
 
 def test_an_unknown_name_is_answered_with_those_there_are(zoo: Path) -> None:

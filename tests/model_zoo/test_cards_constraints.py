@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from model_zoo.cards import DEFAULT_MODEL, ModelCard, find_card
+from model_zoo.cards import ModelCard, find_card
 from model_zoo.constraint_texts import ConstraintTexts
 from model_zoo.errors import CardError
 
-CARD = find_card(DEFAULT_MODEL).card
+CARD = find_card("crnn-small").card  # a card of version 1, without the fields that came later
 TEXTS = ConstraintTexts(length="5", pattern="?????")
 KNOWN = "known are charset, length, pattern, regex"
 
@@ -43,7 +43,8 @@ def test_null_is_no_constraint() -> None:
 def test_the_shipped_card_keeps_the_fingerprint_that_it_had_before_there_were_constraints() -> None:
     """It names the queue, and stands in the manifests of jobs that were begun before."""
     content = json.loads(CARD.to_json())
-    del content["accuracy"], content["card_version"]
+    for key in ("accuracy", "card_version", "training_images", "training_images_sha256"):
+        del content[key]  # what was measured, and what the model saw: no part of what it is
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
 
     assert CARD.fingerprint == hashlib.sha256(f"{CARD.sha256}\n{canonical}".encode()).hexdigest()[:16]

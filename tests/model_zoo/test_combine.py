@@ -184,7 +184,7 @@ def test_the_command_writes_the_card_and_says_where(make: Make, own_zoo: Path) -
     assert card.options == {"views": [[0.0, 0.0, 1.0], [1.0, -1.0, 1.05]]}
     assert json.loads((own_zoo / "both.json").read_text())["weights"] == ""
     assert (
-        f"member                  a@{card.members[0].fingerprint}, sha256 {card.members[0].sha256}"
+        f"member                   a@{card.members[0].fingerprint}, sha256 {card.members[0].sha256}"
         in shown.output
     )
 

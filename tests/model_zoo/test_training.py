@@ -22,7 +22,7 @@ from model_zoo.training import data
 from model_zoo.training.log import EpochLog, append
 from model_zoo.training.prepare import TrainOptions
 from model_zoo.training.recipe import Recipe
-from model_zoo.training.run import train
+from model_zoo.training.run import Run, train
 
 SMALL = {"channels": [4, 4, 8, 8], "hidden": 8}
 
@@ -128,7 +128,8 @@ def test_a_stopped_run_is_neither_overwritten_nor_resumed_as_another(options: Tr
 
     assert str(again.value) == f"a stopped run is at {path}; go on with --resume, or delete the file"
     assert str(other.value) == (
-        f"the run at {path} had another recipe or other data; resume with its options, or delete the file"
+        f"the run at {path} had another recipe, other data or other parts; resume with its options, or "
+        "delete the file"
     )
 
 
@@ -237,3 +238,16 @@ def test_the_card_is_json_with_its_version(options: TrainOptions) -> None:
     train(options)
 
     assert json.loads((options.out / "tiny.json").read_text())["card_version"] == 2
+
+
+def test_a_run_is_not_gone_on_with_on_other_parts(options: TrainOptions) -> None:
+    recipe = replace(options.recipe, epochs=2)
+    run = Run(replace(options, recipe=recipe, parts="all", validation="none"))
+    run.epoch()
+
+    with pytest.raises(DataError, match="had another recipe, other data or other parts; resume with its"):
+        Run(replace(options, recipe=recipe, resume=True))
+
+    assert (
+        Run(replace(options, recipe=recipe, parts="all", validation="none", resume=True)).fit.state.epoch == 1
+    )

@@ -74,8 +74,8 @@ def test_show_prints_every_figure_with_its_interval() -> None:
     assert result.exit_code == 0
     assert "crnn-small, 464,596 parameters" in result.output
     assert "95 % Wilson, n = " in result.output
-    assert "lengths seen            5\n" in result.output
-    assert "split                   part = int(sha256(file bytes), 16) mod 10" in result.output
+    assert "lengths seen             5\n" in result.output
+    assert "split                    part = int(sha256(file bytes), 16) mod 10" in result.output
 
 
 def test_the_headline_is_never_a_figure_on_training_images(

@@ -94,8 +94,8 @@ def test_the_cards_constraints_hold_unless_others_do(
 def test_show_tells_what_a_model_keeps() -> None:
     shown = run("show", "four").output.splitlines()
 
-    assert "answers keep length     4" in shown
-    assert "answers keep regex      [^m]+" in shown
+    assert "answers keep length      4" in shown
+    assert "answers keep regex       [^m]+" in shown
     assert not any(line.startswith("answers keep") for line in run("show", "crnn-small").output.splitlines())
 
 
