@@ -143,6 +143,8 @@ class Bench:
     def __init__(self, test: Sequence[int], start: Start) -> None:
         files = labelled_files(DATA)
         self.pool = [file for file in files if _part(file) not in test]
+        if start.card.data.train:
+            raise ZooError(f"model {start.card.name!r} was trained on real images; give one that saw none")
         self.start, self.charset = start, Charset(start.card.charset)
         self.normalise = Normalisation(start.card.mean, start.card.std)
         self.test = load_images([file for file in files if _part(file) in test], HEIGHT, WIDTH)

@@ -157,8 +157,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"reproduction: a log cannot be read: {error}", file=sys.stderr)
         return 1
     document = DOCS / "reproduction.md"
-    before, _, rest = document.read_text(encoding="utf-8").partition("<!-- tables -->\n")
-    after = rest.partition("<!-- end of tables -->\n")[2]
+    before, start, rest = document.read_text(encoding="utf-8").partition("<!-- tables -->\n")
+    _, end, after = rest.partition("<!-- end of tables -->\n")
+    if not (start and end):
+        print(f"reproduction: {document} has no place for the tables; put both markers back", file=sys.stderr)
+        return 1
     text = f"{before}<!-- tables -->\n{tables(published, own)}\n<!-- end of tables -->\n{after}"
     document.write_text(text, encoding="utf-8")
     draw(published, own, DOCS / "reproduction.png")

@@ -12,6 +12,7 @@ import train_default
 import zoo_speed
 
 from model_zoo.cards import BUILT_IN, read_card
+from model_zoo.statistics import wilson_interval
 from model_zoo.training.folds import FoldAnswer
 
 SHIPPED = read_card(BUILT_IN / "crnn-small.json")
@@ -132,9 +133,10 @@ def test_new_figures_stand_beside_the_shipped_ones() -> None:
 
 
 def test_a_model_is_placed_by_the_worst_of_its_seeds_or_by_its_test_part() -> None:
-    entry = zoo_speed.Entry("a", 1000, 12.4, 99.0, 1.0, None, "nothing")
+    entry = zoo_speed.Entry("a", 1000, 12.4, 99.0, 1.0, None, None, None, "nothing")
 
-    value, measured_on = zoo_speed.honest_figure(SHIPPED)
+    value, low, high, measured_on = zoo_speed.honest_figure(SHIPPED)
 
     assert (value, measured_on) == (pytest.approx(271 / 272), "test, n = 272")
+    assert (low, high) == wilson_interval(271, 272)
     assert zoo_speed.speed_table([entry]).splitlines()[2] == "| a | 1,000 | 12 | 99 | 1.00 | - | nothing |"
