@@ -25,6 +25,10 @@ COMMANDS = [
 ]
 
 
+def test_a_folder_is_made_before_a_card_is_copied_into_it() -> None:
+    assert "```\nmkdir -p zoo\ncp model_zoo/weights/crnn-small.* zoo/ " in TEXT
+
+
 def test_the_example_gives_what_it_shows() -> None:
     (block,) = [it for it in re.findall(r"^```\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL) if ">>>" in it]
     example = doctest.DocTestParser().get_doctest(block, {}, "docs/probability.md", None, None)
