@@ -61,6 +61,8 @@ def read_log(path: Path) -> RunLog:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         columns = {key: [_number(row[key]) for row in rows] for key in (rows[0] if rows else ())}
+    except FileNotFoundError as error:
+        raise DataError(f"log {str(path)!r} is not there; give the NAME.csv of a run") from error
     except (OSError, UnicodeDecodeError, ValueError, TypeError) as error:
         raise DataError(f"log {str(path)!r} cannot be read: {error}; give the NAME.csv of a run") from error
     if not {"epoch", "loss"} <= set(columns):

@@ -156,6 +156,15 @@ def test_a_file_that_is_no_log_is_refused(tmp_path: Path, content: str, message:
     assert result.stderr == f"Error: log {str(tmp_path / 'it.csv')!r} {message}\n"
 
 
+def test_a_log_that_is_not_there_is_said_so(tmp_path: Path) -> None:
+    result = run("plot-run", tmp_path / "nope.csv", "--out", tmp_path / "it.png")
+
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"Error: log {str(tmp_path / 'nope.csv')!r} is not there; give the NAME.csv of a run\n"
+    )
+
+
 def test_without_matplotlib_one_sentence_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
