@@ -49,7 +49,8 @@ def record_folds(name_or_path: str, outs: Sequence[Path]) -> ModelCard:
         The card, as written.
 
     Raises:
-        DataError: answers of another recipe, architecture or data than the model's, or two of one seed.
+        DataError: no such CSV, answers of another recipe, architecture or data than the model's, or two of
+            one seed.
         ZooError: as for `find_card`.
     """
     card, directory = find_card(name_or_path)
@@ -74,6 +75,8 @@ def record_folds(name_or_path: str, outs: Sequence[Path]) -> ModelCard:
 
 
 def _read(card: ModelCard, out: Path) -> _Folds:
+    if not out.exists():
+        raise DataError(f"{str(out)!r} is not there; give the CSV of cross-validate")
     how = read_how(out)
     wanted: dict[str, Any] = {
         "architecture": card.architecture,

@@ -126,6 +126,15 @@ def test_a_cross_validation_that_is_not_done_is_refused_by_the_command(
     ) in result.stderr
 
 
+def test_a_csv_that_is_not_there_is_named_itself(card: ModelCard, tmp_path: Path) -> None:
+    out = tmp_path / "nofolds.csv"
+
+    result = CliRunner().invoke(main, ["record-folds", "mine", "--answers", str(out)])
+
+    assert result.exit_code == 2
+    assert result.stderr == f"Error: {str(out)!r} is not there; give the CSV of cross-validate\n"
+
+
 def test_missing_neighbours_of_the_csv_are_named(card: ModelCard, tmp_path: Path) -> None:
     out = folds(tmp_path / "a.csv")
     out.with_suffix(".npz").write_bytes(b"no archive")
