@@ -46,7 +46,6 @@ _NOT_THE_MODEL = frozenset(
 )
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
-
 DEFAULT_MODEL = "kaptcha"
 ZOO_VARIABLE = "CAPTCHAFLEET_ZOO"
 BUILT_IN = Path(__file__).parent / "weights"
@@ -270,7 +269,10 @@ def _found(text: str) -> FoundModel:
         return _at_path(path)
     names = ", ".join(sorted({file.stem for folder in zoo_folders() for file in folder.glob("*.json")}))
     folders = ", ".join("model_zoo/weights" if it == BUILT_IN else str(it) for it in zoo_folders())
-    raise ModelNotFound(f"model {text!r} is not in {folders}; available: {names or 'none'}")
+    raise ModelNotFound(
+        f"model {text!r} is not in {folders}; available: {names or 'none'}; a model of your own: give the "
+        f"path of its card, like zoo/mine.json, or name its folder in {ZOO_VARIABLE}"
+    )
 
 
 def _at_path(path: Path) -> FoundModel:

@@ -81,7 +81,7 @@ def combine(
     """Make one model of several, or of one that looks several times; the card names its members.
 
     \b
-    Example: model-zoo combine kaptcha mine --name both --out zoo
+    Example: model-zoo combine kaptcha zoo/mine.json --name both --out zoo
     """
     from model_zoo.combine import CombineOptions
     from model_zoo.combine import combine as carry_out

@@ -117,7 +117,24 @@ def test_an_unknown_name_is_answered_with_those_there_are(zoo: Path) -> None:
         find_card("crnn-9")
     assert str(caught.value) == (
         f"model 'crnn-9' is not in {zoo}, model_zoo/weights; available: crnn-small, kaptcha, "
-        "kaptcha-zero, nano, tiny"
+        "kaptcha-zero, nano, tiny; a model of your own: give the path of its card, like zoo/mine.json, "
+        "or name its folder in CAPTCHAFLEET_ZOO"
+    )
+
+
+def test_a_folder_named_zoo_is_not_searched_unless_the_variable_names_it(
+    zoo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(zoo.parent)
+    assert find_card("zoo/tiny.json").card == CARD
+
+    monkeypatch.delenv("CAPTCHAFLEET_ZOO")
+    with pytest.raises(ModelNotFound) as caught:
+        find_card("tiny")
+    assert str(caught.value) == (
+        "model 'tiny' is not in model_zoo/weights; available: crnn-small, kaptcha, kaptcha-zero, nano; "
+        "a model of your own: give the path of its card, like zoo/mine.json, or name its folder in "
+        "CAPTCHAFLEET_ZOO"
     )
 
 

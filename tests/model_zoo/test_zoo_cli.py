@@ -31,6 +31,11 @@ def test_every_command_has_a_sentence_and_an_example(name: str) -> None:
     assert main.commands[name].get_short_help_str(200).endswith((".", ";"))
 
 
+def test_the_example_of_combine_names_a_model_of_ones_own_by_its_card() -> None:
+    example = "Example: model-zoo combine kaptcha zoo/mine.json --name both --out zoo\n"
+    assert example in run("combine", "--help").output
+
+
 def test_the_commands_are_those_that_the_readme_promises() -> None:
     assert sorted(main.commands) == [
         "calibrate",
@@ -169,7 +174,9 @@ def test_solve_notes_wished_characters_that_the_model_lacks(charset: str, note: 
     [
         (
             ["show", "crnn-9"],
-            "model 'crnn-9' is not in model_zoo/weights; available: crnn-small, kaptcha, kaptcha-zero, nano",
+            "model 'crnn-9' is not in model_zoo/weights; available: crnn-small, kaptcha, kaptcha-zero, nano; "
+            "a model of your own: give the path of its card, like zoo/mine.json, or name its folder in "
+            "CAPTCHAFLEET_ZOO",
             "an unknown model",
         ),
         (

@@ -181,7 +181,11 @@ def test_an_unknown_model_is_refused_before_anything_starts(broker: list[str], s
     result = run("--model", "crnn-9")
 
     assert result.exit_code == 2
-    assert re.fullmatch(r"Error: model 'crnn-9' is not in .*; available: .*crnn-small.*\n", result.stderr)
+    assert re.fullmatch(
+        r"Error: model 'crnn-9' is not in .*; available: .*crnn-small.*; a model of your own: give the path "
+        r"of its card, like zoo/mine\.json, or name its folder in CAPTCHAFLEET_ZOO\n",
+        result.stderr,
+    )
     assert broker == []
 
 
