@@ -97,13 +97,14 @@ class SeenFigures:
     """What of a job's images the model was trained on, by the files' hashes.
 
     Attributes:
-        known: whether any answer says so; a model without a list of its training images cannot.
+        known: images whose answer says whether it was; a model without a list of its training images cannot,
+            nor can the producer, of a file that it could not read.
         images: with an answer or an error.
         seen: of these, images that the model was trained on.
         exact_match_unseen: of all others, as `AccuracyReport.exact_match`; None without any that has a label.
     """
 
-    known: bool = False
+    known: int = 0
     images: int = 0
     seen: int = 0
     exact_match_unseen: Share | None = None
@@ -112,6 +113,17 @@ class SeenFigures:
     def warning(self) -> str | None:
         """A sentence where the model has seen any of the images."""
         return overlap_warning(self.seen, self.images)
+
+    @property
+    def assurance(self) -> str | None:
+        """A sentence where answers say that the model has seen none of them; None where nobody knows."""
+        if self.seen or not self.known:
+            return None
+        one, others = self.known == 1, self.images - self.known
+        images = "the one image" if one else f"none of the {self.known:,} images"
+        compared = f" that {'was' if one else 'were'} compared" if others else ""
+        told = f"{images}{compared} is {'not ' if one else ''}in the model's list of training images"
+        return f"{told}; {others:,} {'was' if others == 1 else 'were'} not compared" if others else told
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ class SeenTally:
     """The sums of one pass over the journal."""
 
     def __init__(self) -> None:
-        self._known = False
-        self._images = self._seen = self._unseen_right = self._unseen_labelled = 0
+        self._images = self._known = self._seen = self._unseen_right = self._unseen_labelled = 0
 
     def add(self, seen: bool | None, right: bool | None) -> None:
         """Count one image.
@@ -20,7 +19,7 @@ class SeenTally:
             right: whether it was read right; None where it has no label.
         """
         self._images += 1
-        self._known = self._known or seen is not None
+        self._known += seen is not None
         if seen:
             self._seen += 1
         elif right is not None:

@@ -117,7 +117,11 @@ def _share(share: Share | None) -> dict[str, Any] | None:
 def _seen(seen: SeenFigures) -> dict[str, Any] | None:
     if not seen.known:
         return None
-    return {"images": seen.seen, "exact_match_unseen": _share(seen.exact_match_unseen)}
+    return {
+        "images": seen.seen,
+        "compared": seen.known,
+        "exact_match_unseen": _share(seen.exact_match_unseen),
+    }
 
 
 def _unsure(sure: SureFigures | None) -> dict[str, Any] | None:

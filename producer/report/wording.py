@@ -167,6 +167,7 @@ def run_facts(summary: RunSummary) -> tuple[Fact, ...]:
         Fact("Decoding", _decoding(summary)),
         *_certainty(summary),
         *_min_probability(summary.accuracy),
+        *_seen_in_training(summary.accuracy),
         Fact("Labels", _labels(summary)),
         Fact("Job", summary.job_id),
     ]
@@ -285,6 +286,10 @@ def _min_probability(accuracy: AccuracyReport) -> list[Fact]:
         return []
     below = f"answers below {least(accuracy.sure)} are unsure and count as not right"
     return [Fact("Least probability", f"{below}: {unsure(accuracy)}")]
+
+
+def _seen_in_training(accuracy: AccuracyReport) -> list[Fact]:
+    return [] if accuracy.seen.assurance is None else [Fact("Seen in training", accuracy.seen.assurance)]
 
 
 def _labels(summary: RunSummary) -> str:

@@ -50,7 +50,11 @@ def test_where_all_images_were_trained_on_the_figures_say_nothing() -> None:
 
     assert summary.notes[0] == ALL
     assert summary.accuracy.seen.exact_match_unseen is None
-    assert json.loads(json_text(summary))["seen_in_training"] == {"images": 2, "exact_match_unseen": None}
+    assert json.loads(json_text(summary))["seen_in_training"] == {
+        "images": 2,
+        "compared": 2,
+        "exact_match_unseen": None,
+    }
     assert "Exact match of the unseen" not in [figure.name for figure in wording.figures(summary.accuracy)]
 
 
@@ -64,6 +68,7 @@ def test_where_some_were_the_others_are_measured_alone_and_errors_count_as_wrong
     told = json.loads(json_text(summary))["seen_in_training"]
     assert told == {
         "images": 2,
+        "compared": 5,
         "exact_match_unseen": {"value": 0.25, "low": low, "high": high, "n": 4, "right": 1},
     }
     (figure,) = [it for it in wording.figures(summary.accuracy) if it.name == "Exact match of the unseen"]
@@ -77,7 +82,8 @@ def test_where_none_was_there_is_nothing_to_warn_of() -> None:
     summary = summary_of(NEW)
 
     assert not any("training data" in note for note in summary.notes)
-    assert json.loads(json_text(summary))["seen_in_training"]["images"] == 0
+    told = json.loads(json_text(summary))["seen_in_training"]
+    assert (told["images"], told["compared"]) == (0, 3)
     assert "Exact match of the unseen" not in [figure.name for figure in wording.figures(summary.accuracy)]
 
 
@@ -86,6 +92,49 @@ def test_where_nobody_knows_the_report_says_null_and_nothing_else() -> None:
 
     assert not any("training data" in note for note in summary.notes)
     assert json.loads(json_text(summary))["seen_in_training"] is None
+
+
+NONE = [
+    (
+        [replace(NEW[0], id=number) for number in range(1_200)],
+        "none of the 1,200 images is in the model's list of training images",
+    ),
+    (NEW[:1], "the one image is not in the model's list of training images"),
+    (
+        NEW,
+        "none of the 3 images that were compared is in the model's list of training images; "
+        "1 was not compared",
+    ),
+    (
+        [NEW[0], *UNKNOWN],
+        "the one image that was compared is not in the model's list of training images; 2 were not compared",
+    ),
+]
+
+
+@pytest.mark.parametrize(("lines", "told"), NONE, ids=["all", "one", "most", "one of some"])
+def test_where_none_was_text_and_page_say_so_outright(lines: list[ResultLine], told: str) -> None:
+    summary, out = summary_of(lines), StringIO()
+
+    render_terminal(summary, Console(file=out, width=300))
+    page = html_text(summary, lines, Path("nowhere"))
+
+    assert [
+        line.strip().split("  ") for line in out.getvalue().splitlines() if "Seen in training" in line
+    ] == [["Seen in training", told]]
+    cell = told.replace("'", "&#39;")
+    assert f'<tr><th scope="row">Seen in training</th><td>{cell}</td></tr>' in page
+    assert page.count("<dt>Seen in training</dt>") == 1
+
+
+@pytest.mark.parametrize("lines", [[], UNKNOWN, SEEN, [*SEEN, *NEW]], ids=["no", "unknown", "all", "some"])
+def test_a_report_says_that_none_was_seen_only_where_that_is_known(lines: list[ResultLine]) -> None:
+    summary, out = summary_of(lines), StringIO()
+
+    render_terminal(summary, Console(file=out, width=300))
+
+    for text in (out.getvalue(), html_text(summary, lines, Path("nowhere"))):
+        assert "Seen in training" not in text
 
 
 def test_one_image_is_one() -> None:
