@@ -36,11 +36,14 @@ def fleet(broker: str, tmp_path: Path) -> Iterator[Fleet]:
 
 @pytest.fixture(scope="session")
 def shared_fleet(redis_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """A broker with one worker of the default model, shared by all tests that harm neither."""
+    """A broker with one worker of `crnn-small`, shared by all tests that harm neither.
+
+    What constraints are worth on hard images was measured with that model.
+    """
     with redis_process(redis_server) as url:
         own = Fleet(url, tmp_path_factory.mktemp("shared-fleet"))
         try:
-            own.start_worker()
+            own.start_worker("--model", "crnn-small")
             yield own
         finally:
             own.stop()
