@@ -12,6 +12,9 @@ Row = tuple[str, str]
 # Parts whose images a model was not fitted to, the most telling first.
 _HONEST = ("out-of-fold", "test", "validation")
 
+# Of a recipe, in this order; the card itself has the rest.
+_TOLD_OF_RECIPE = ("epochs", "batch_size", "learning_rate", "precision", "seed")
+
 
 def best_figure(card: ModelCard) -> str:
     """The one figure to judge a model by; one on images it was fitted to says nothing of others.
@@ -40,6 +43,7 @@ def described(card: ModelCard) -> str:
         *([("temperature", f"{card.temperature:g}")] if card.temperature is not None else []),
         *((f"answers keep {kind}", text) for kind, text in _constraints(card).items()),
         *_data(card),
+        *_recipe(card),
         *((f"exact match, {it.part}", _figure(it)) for it in card.accuracy),
         *(row for it in card.calibration for row in _calibration(it)),
         *(row for it in card.precision for row in _precision(it)),
@@ -57,6 +61,15 @@ def _data(card: ModelCard) -> Iterator[Row]:
     yield "split", data.split
     if card.training_images is not None:
         yield "training images", f"{card.training_images}, sha256 {card.training_images_sha256}"
+
+
+def _recipe(card: ModelCard) -> Iterator[Row]:
+    """What the training began with and its main settings; an ensemble has none, an older card fewer."""
+    if start := card.recipe.get("start"):
+        yield "started from", str(start)
+    told = [f"{key.replace('_', ' ')} {card.recipe[key]}" for key in _TOLD_OF_RECIPE if key in card.recipe]
+    if told:
+        yield "recipe", ", ".join(told)
 
 
 def _weights(card: ModelCard) -> Iterator[Row]:
