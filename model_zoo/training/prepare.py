@@ -180,7 +180,7 @@ def _files(options: TrainOptions) -> list[LabelledFile]:
 def _selection(options: TrainOptions, files: list[LabelledFile]) -> Selection:
     if not files:
         return Selection((), (), "no labelled images")
-    selection = select(files, options.parts, options.validation, options.recipe.seed)
+    selection = select(files, options.parts, options.validation, options.recipe.seed, options.data)
     if not selection.training and not options.recipe.synthetic:
         raise DataError("no part is trained on; give --parts, or --synthetic N for generated images")
     return selection

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from model_zoo.errors import DataError
 from model_zoo.split import PARTS, RULE, LabelledFile
@@ -29,7 +30,9 @@ class Selection:
     seed: int | None = None
 
 
-def select(files: Sequence[LabelledFile], parts: str, validation: str, seed: int) -> Selection:
+def select(
+    files: Sequence[LabelledFile], parts: str, validation: str, seed: int, folder: Path | None = None
+) -> Selection:
     """Choose files.
 
     Args:
@@ -38,6 +41,7 @@ def select(files: Sequence[LabelledFile], parts: str, validation: str, seed: int
         validation: measured, likewise; `rest` for the validation part where it is not trained on; `random`
             for a tenth of all images, drawn with the seed, while all others are trained on.
         seed: of the draw.
+        folder: of the files, for messages.
 
     Raises:
         DataError: parts that are unknown, that overlap or that hold no image, or parts beside `random`.
@@ -61,8 +65,7 @@ def select(files: Sequence[LabelledFile], parts: str, validation: str, seed: int
     if trained and not chosen.training:
         raise DataError(f"no image falls into {parts}; add more images, each part has about one in ten")
     if measured and not chosen.validation:
-        name = "validation" if validation == "rest" else validation
-        raise DataError(f"no image falls into {name}; add more images, about one in ten is validation")
+        raise DataError(_nothing_to_measure(validation, len(files), folder))
     return chosen
 
 
@@ -87,6 +90,16 @@ def part_numbers(text: str) -> tuple[int, ...]:
                 "like 2-9 or 0,1"
             )
     return tuple(sorted(numbers))
+
+
+def _nothing_to_measure(validation: str, n: int, folder: Path | None) -> str:
+    usual = validation in ("rest", "validation")
+    where = "the validation part" if usual else f"--validation {validation}"
+    there = "the folder" if folder is None else repr(str(folder))
+    return (
+        f"no image falls into {where}: {there} holds {n} image{'s' * (n != 1)}, and each part has about one "
+        "in ten; add more images"
+    )
 
 
 def _is_digit(text: str) -> bool:

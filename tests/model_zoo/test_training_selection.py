@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,7 +84,10 @@ def test_parts_that_overlap_or_are_empty_are_refused() -> None:
     cases = {
         ("all", "0"): "part 0 would be trained on and validated on; give other --parts or --validation",
         ("9", "0"): "no image falls into 9; add more images, each part has about one in ten",
-        ("0", "9"): "no image falls into 9; add more images, about one in ten is validation",
+        ("0", "9"): (
+            "no image falls into --validation 9: the folder holds 5 images, and each part has about one in "
+            "ten; add more images"
+        ),
         ("all", "random"): "a tenth of 5 images is none; give at least 10 for --validation random",
         ("0", "random"): (
             "--validation random trains on all other images, not on --parts 0; leave one of them out"
@@ -93,6 +97,26 @@ def test_parts_that_overlap_or_are_empty_are_refused() -> None:
         with pytest.raises(DataError) as caught:
             select(files(5), parts, validation, seed=0)
         assert str(caught.value) == message
+
+
+def test_a_folder_without_an_image_of_the_validation_part_is_named(tmp_path: Path) -> None:
+    for path in write_examples(tmp_path / "few", style="kaptcha", count=12, seed=0):
+        if int(hashlib.sha256(path.read_bytes()).hexdigest(), 16) % 10 == 3:
+            path.unlink()
+    n = len(labelled_files(tmp_path / "few"))
+    with pytest.raises(DataError) as few:
+        Prepared(TrainOptions(tmp_path / "few", "mine", tmp_path, recipe=RECIPE))
+    with pytest.raises(DataError) as one:
+        select(files(5)[4:], "train", "validation", seed=0, folder=Path("mine"))
+
+    assert str(few.value) == (
+        f"no image falls into the validation part: {str(tmp_path / 'few')!r} holds {n} images, and each part "
+        "has about one in ten; add more images"
+    )
+    assert str(one.value) == (
+        "no image falls into the validation part: 'mine' holds 1 image, and each part has about one in ten; "
+        "add more images"
+    )
 
 
 def test_a_setting_that_is_unknown_is_refused() -> None:
