@@ -9,7 +9,14 @@ import numpy as np
 import torch
 
 from model_zoo.atomic import write_whole
-from model_zoo.calibration import Bools, Floats, calibration, fit_temperature, precision
+from model_zoo.calibration import (
+    Bools,
+    Floats,
+    calibration,
+    check_enough_right,
+    fit_temperature,
+    precision,
+)
 from model_zoo.card_parts import Accuracy
 from model_zoo.cards import ModelCard, find_card
 from model_zoo.constraints import Constraints
@@ -48,7 +55,8 @@ def calibrate(
         device: where the model runs.
 
     Raises:
-        DataError: the training part, a read-only card, labels that fit no temperature.
+        DataError: the training part, a read-only card, too few answers that are right, labels that fit no
+            temperature.
         ZooError: as for `load_solver`.
     """
     check_record(name_or_path, [part])
@@ -56,8 +64,11 @@ def calibrate(
     check_unseen(solver.training_images, files)
     old, directory = find_card(name_or_path)
     readable, raw = _raw(solver, files)
-    temperature = round(fit_temperature(raw, [solver.charset.encode(file.label) for file in readable]), 4)
-    before, after = _judge(solver, raw, readable), _judge(solver, temper(raw, temperature), readable)
+    labels = [solver.charset.encode(file.label) for file in readable]
+    before = _judge(solver, raw, readable)
+    check_enough_right(before[1])
+    temperature = round(fit_temperature(raw, labels), 4)
+    after = _judge(solver, temper(raw, temperature), readable)
     right, n = int(after[1].sum()), len(files)
     exact = Accuracy(part, "exact", right / n, *wilson_interval(right, n), n)
     new = replace(

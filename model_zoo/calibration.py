@@ -43,6 +43,7 @@ Bools = NDArray[np.bool_]
 N_BINS = 15
 CONFIDENCE = 0.95
 TARGETS = (0.99, 0.995)
+LEAST_RIGHT, LEAST_SHARE_RIGHT = 10, 0.1
 
 # Far outside of what networks need: 1.5 to 3 for those of Guo et al., 0.5 to 2 for CTC here.
 _LOWEST_TEMPERATURE, _HIGHEST_TEMPERATURE = 0.05, 20.0
@@ -93,6 +94,26 @@ def fit_temperature(log_probs: torch.Tensor, labels: Sequence[Sequence[int]]) ->
             "images"
         )
     return math.exp(found)
+
+
+def check_enough_right(right: Bools) -> None:
+    """Refuse answers that are too seldom right for a temperature to be told from them.
+
+    The temperature makes the labels more probable, the answers' probabilities are what it is for; where the
+    two are seldom the same text, the one says nothing of the other, and the calibration may get worse.
+
+    Args:
+        right: whether each answer at temperature 1 is right, (N,).
+
+    Raises:
+        DataError: fewer than 10, or fewer than 1 in 10, are.
+    """
+    n, n_right = len(right), int(right.sum())
+    if n_right < LEAST_RIGHT or n_right < LEAST_SHARE_RIGHT * n:
+        raise DataError(
+            f"{n_right:,} of {n:,} images are read right, and a temperature takes at least {LEAST_RIGHT} and "
+            f"{LEAST_SHARE_RIGHT:.0%} of them; give more images, or train the model further"
+        )
 
 
 def calibration_error(probabilities: Floats, right: Bools, n_bins: int = N_BINS) -> CalibrationError:

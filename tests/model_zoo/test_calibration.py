@@ -18,6 +18,7 @@ from model_zoo.calibration import (
     GRID,
     calibration,
     calibration_error,
+    check_enough_right,
     fit_temperature,
     lower_bound,
     precision,
@@ -89,6 +90,20 @@ def test_the_order_of_the_answers_changes_nothing(answers: list[tuple[float, boo
 
     assert one.equal_width == pytest.approx(other.equal_width)
     assert one.equal_mass == pytest.approx(other.equal_mass)
+
+
+@pytest.mark.parametrize(("right", "n", "enough"), [(10, 100, True), (9, 9, False), (10, 101, False)])
+def test_a_temperature_takes_ten_right_answers_and_one_in_ten(right: int, n: int, enough: bool) -> None:
+    answers = np.arange(n) < right
+    if enough:
+        check_enough_right(answers)
+        return
+    with pytest.raises(DataError) as error:
+        check_enough_right(answers)
+    assert str(error.value) == (
+        f"{right} of {n} images are read right, and a temperature takes at least 10 and 10% of them; "
+        "give more images, or train the model further"
+    )
 
 
 def test_a_calibration_for_a_card_holds_both_sides() -> None:

@@ -103,9 +103,12 @@ def test_calibrating_again_begins_at_temperature_1(own: Path, labelled: Path) ->
 
 
 def test_a_model_that_reads_everything_right_fits_no_temperature(own: Path, labelled: Path) -> None:
-    for path in labelled.iterdir():
+    for path in sorted(labelled.iterdir()):
         if path.stem.rpartition("_")[2] not in "5678":
             path.unlink()
+            continue
+        for copy in "12":  # so that there are more than ten
+            shutil.copy(path, path.with_name(f"{path.stem}{copy}.png"))
     n, before = len(labelled_files(labelled)), own.read_text()
 
     result = run("calibrate", own, "--data", labelled)
@@ -114,6 +117,24 @@ def test_a_model_that_reads_everything_right_fits_no_temperature(own: Path, labe
     assert result.stderr == (
         f"Error: no temperature between 0.05 and 20 fits these {n} labels, because nearly all of them are "
         "read right, or nearly none; give more images\n"
+    )
+    assert own.read_text() == before
+
+
+@pytest.mark.parametrize("kept", [9, 0])
+def test_a_model_that_reads_too_few_right_is_not_calibrated(own: Path, labelled: Path, kept: int) -> None:
+    for path in sorted(labelled.iterdir()):
+        label, _, number = path.stem.rpartition("_")
+        if int(number) >= 2 + kept:
+            path.rename(path.with_name(f"{'33' if label[:2] != '33' else '44'}{label[2:]}_{number}.png"))
+    n, before = len(labelled_files(labelled)), own.read_text()
+
+    result = run("calibrate", own, "--data", labelled)
+
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"Error: {kept} of {n} images are read right, and a temperature takes at least 10 and 10% of them; "
+        "give more images, or train the model further\n"
     )
     assert own.read_text() == before
 
