@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from model_zoo import split as splitting
+from model_zoo.cards import find_card
 from model_zoo.cli_errors import CONTEXT
 from model_zoo.cli_notes import figure, naming_the_cards, note_foreign, ruled_out
 from model_zoo.cli_options import (
@@ -101,6 +102,8 @@ def evaluate(
     if impossible:
         said = f"{impossible:,} of {len(files):,} labels can be no answer"
         click.echo(f"{said}: the constraints or the model's characters rule them out", err=True)
+    if record:
+        click.echo(f"recorded in {_card_file(name)}", err=as_json)  # JSON stands alone on stdout
 
 
 def _warn_of(overlap: Overlap | None) -> None:
@@ -113,6 +116,12 @@ def _warn_of(overlap: Overlap | None) -> None:
             f"{match.value:.2%} ({match.low:.2%} to {match.high:.2%}, 95 % Wilson, n = {match.n})"
         )
         click.echo(f"exact match of the others: {figure_of_others}", err=True)
+
+
+def _card_file(name: str) -> Path:
+    """Where the card lies that `--record` wrote."""
+    card, directory = find_card(name)
+    return directory / f"{card.name}.json"
 
 
 def _named(options: dict[str, Any]) -> str:

@@ -104,6 +104,22 @@ def test_the_accuracy_on_training_images_is_not_recorded(twelve: Path, copied_mo
     assert copied_model.read_bytes() == before
 
 
+def test_record_says_in_its_last_line_where(
+    twelve: Path, copied_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(copied_model.parent.parent)
+
+    words = run("evaluate", "zoo/crnn-small.json", "--data", twelve, "--record")
+    folder = run("evaluate", copied_model.parent, "--data", twelve, "--record", "--json")
+    plain = run("evaluate", copied_model, "--data", twelve)
+
+    assert (words.exit_code, words.stderr) == (0, "")
+    assert words.stdout.splitlines()[-1] == "recorded in zoo/crnn-small.json"
+    assert json.loads(folder.stdout)["parts"] == ["test"], "JSON alone"
+    assert folder.stderr == f"recorded in {copied_model}\n"
+    assert "recorded" not in plain.output
+
+
 def test_a_read_only_card_is_refused_before_anything_is_measured(
     twelve: Path, copied_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

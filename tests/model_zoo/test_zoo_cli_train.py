@@ -105,6 +105,7 @@ def test_evaluate_records_the_test_part_beside_the_validation_of_the_training(
     )
     after = find_card(card).card
     assert recorded.exit_code == 0
+    assert recorded.output.splitlines()[-1] == f"recorded in {card}"
     assert [it.part for it in after.accuracy] == ["test", "validation"]
     assert after.accuracy[0].n == after.data.test
 
