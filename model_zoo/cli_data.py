@@ -140,7 +140,7 @@ def _in_words(title: str, result: Evaluation, proven: int) -> str:
         f"character error rate  {result.character_error_rate:.2%}",
         *([f"proven                {proven} of {match.n}"] if result.decoder == "exact" else []),
         *([] if result.sure is None else _sure_in_words(result.sure, match.n)),
-        f"errors                {len(result.errors)}",
+        f"wrong answers         {len(result.errors)}",
     ]
     for wrong in result.errors[:_SHOWN_ERRORS]:
         text = wrong.text or "nothing"

@@ -56,7 +56,7 @@ def test_evaluate_counts_a_wrong_label_and_lists_it(twelve: Path) -> None:
     assert words[1].startswith(f"exact match           {figures['exact_match']['value']:.2%} (")
     assert words[1].endswith(f" 95 % Wilson, n = {len(train)})")
     assert words[4] == f"proven                {len(train)} of {len(train)}"
-    assert words[5] == "errors                1"
+    assert words[5] == "wrong answers         1"
     assert words[6].startswith(f"  22222.png: 22222 read as {train[0].label} (p = ")
 
 
@@ -68,7 +68,7 @@ def test_errors_beyond_the_first_twenty_are_counted(tmp_path: Path) -> None:
     result = run("evaluate", "crnn-small", "--data", tmp_path, *parts, "--decoder", "greedy")
 
     lines = result.stdout.splitlines()
-    assert lines[4] == "errors                22"
+    assert lines[4] == "wrong answers         22"
     assert len(lines) == 5 + 20 + 1
     assert lines[-1] == "  and 2 more; --json lists them all"
 
