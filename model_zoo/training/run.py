@@ -111,7 +111,8 @@ def _check_output(options: TrainOptions, weights: Path, stopped: Path) -> None:
     there = weights.exists() or (options.out / f"{options.name}.json").exists()
     if there and not (options.resume and stopped.exists()):
         raise DataError(
-            f"model {options.name!r} is in {options.out} already; choose another name or delete it"
+            f"model {options.name!r} is in {options.out} already; choose another name, "
+            f"or delete its files {options.out / options.name}.*"
         )
     if stopped.exists() and not options.resume:
         raise DataError(f"a stopped run is at {stopped}; go on with --resume, or delete the file")

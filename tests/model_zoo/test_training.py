@@ -167,7 +167,8 @@ def test_a_model_is_never_overwritten(options: TrainOptions, file: str) -> None:
     with pytest.raises(DataError) as caught:
         train(options)
     assert str(caught.value) == (
-        f"model 'tiny' is in {options.out} already; choose another name or delete it"
+        f"model 'tiny' is in {options.out} already; choose another name, "
+        f"or delete its files {options.out}/tiny.*"
     )
 
 
