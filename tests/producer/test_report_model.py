@@ -88,8 +88,8 @@ def test_of_several_seeds_the_worst_is_told_and_none_with_knowledge_of_the_answe
     assert [(row.seed, row.constraints) for row in model.accuracy] == [(1, None), (2, None), (3, "length 5")]
     facts = {fact.name: fact.value for fact in wording.run_facts(summary)}
     assert facts["Model's card"] == (
-        "90.0 % exact match (80.0 to 95.0 %, n = 100) on its out-of-fold images, exact, the worst of its "
-        "seeds (2)"
+        "90.0 % exact match (80.0 to 95.0 %, n = 100) on its out-of-fold images, exact, seed 2, the "
+        "worst there is"
     )
 
 
