@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from model_zoo.architectures import architectures
 from model_zoo.architectures.cost import cost_of
+from model_zoo.training.prepare import DEFAULT_ARCHITECTURE
 
 # What the figures are for: the input of the shipped models, and 19 characters.
 HEIGHT, WIDTH, N_CLASSES = 50, 200, 20
@@ -14,10 +15,11 @@ SHIPPED_MB = 16
 
 
 def architecture_lines() -> Iterator[str]:
-    """Two lines an architecture, and what holds for all of them."""
+    """Two lines an architecture, that of `train` unless told otherwise marked; what holds for all of them."""
     for architecture in architectures():
         cost = cost_of(architecture.name, n_classes=N_CLASSES, height=HEIGHT, width=WIDTH)
-        yield f"{architecture.name:<16}{architecture.description}"
+        default = "(default) " if architecture.name == DEFAULT_ARCHITECTURE else ""
+        yield f"{architecture.name:<16}{default}{architecture.description}"
         yield (
             f"{'':<16}{cost.parameters:,} parameters ({cost.weights_mb:.1f} MB), "
             f"{cost.flops / 1e6:,.0f} MFLOP an image, {cost.time_steps} time steps"

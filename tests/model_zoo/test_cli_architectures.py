@@ -14,7 +14,10 @@ def test_every_architecture_has_two_lines_and_the_last_one_says_how_large_weight
     assert result.exit_code == 0
     lines = result.output.splitlines()
     assert [line.split()[0] for line in lines[:-1:2]] == [known.name for known in architectures()]
-    start = lines.index("crnn-small      Residual CNN and one BiLSTM, a frame per 8 columns, read by CTC.")
+    assert [line.split()[0] for line in lines if "(default)" in line] == ["crnn-small"], "that of `train`"
+    start = lines.index(
+        "crnn-small      (default) Residual CNN and one BiLSTM, a frame per 8 columns, read by CTC."
+    )
     assert lines[start + 1] == (
         "                464,596 parameters (1.9 MB), 135 MFLOP an image, 25 time steps"
     )
