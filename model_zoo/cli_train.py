@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,13 +73,24 @@ def _train(options: TrainOptions) -> None:
 
         card = run(options, show, announce)
     click.echo(f"{options.out / card.name}.json: {_figure(card)}")
+    if card.accuracy and card.accuracy[0].value < 0.5:
+        log = options.out / f"{card.name}.csv"
+        click.echo(
+            "Few are right yet: more epochs (--epochs), more images, or --start-from a model of this "
+            f"alphabet may help; model-zoo plot-run {shlex.quote(str(log))} shows whether the loss still "
+            "falls",
+            err=True,
+        )
 
 
 def _figure(card: ModelCard) -> str:
     if not card.accuracy:
         return "no validation images, so nothing is known of it yet"
     match = card.accuracy[0]
-    return f"exact match {match.value:.1%} on {match.n} validation images"
+    return (
+        f"exact match {match.value:.1%} on {match.n} validation images "
+        f"({match.low:.1%} to {match.high:.1%}, 95 % Wilson)"
+    )
 
 
 def _in_words(options: TrainOptions, start: TrainStart) -> str:

@@ -6,14 +6,17 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from model_zoo.card_parts import Accuracy
 from model_zoo.cards import find_card
 from model_zoo.cli import main
 from model_zoo.split import labelled_files, of_parts
+from model_zoo.statistics import wilson_interval
 from model_zoo.training import checkpoint
 from model_zoo.training.stopped import epochs_done
 
@@ -44,6 +47,14 @@ def train_command(data: Path, out: Path, *more: str) -> list[str]:
         *("--height", "16", "--width", "64"),
         *more,
     ]
+
+
+def few_right(out: Path) -> str:
+    """What follows a training after which fewer than half are right."""
+    return (
+        "Few are right yet: more epochs (--epochs), more images, or --start-from a model of this alphabet "
+        f"may help; model-zoo plot-run {out / 'mine.csv'} shows whether the loss still falls\n"
+    )
 
 
 @pytest.fixture
@@ -81,10 +92,12 @@ def test_a_run_that_was_killed_goes_on_to_the_same_number_of_epochs(
     assert result.exit_code == 0
     assert result.stderr == (
         f"Training mine on {images} images, 2 epochs from epoch 2 on; "
-        f"{out / 'mine'}.csv gets a line an epoch.\n"
-    ), "one line, and no progress where there is no terminal"
+        f"{out / 'mine'}.csv gets a line an epoch.\n{few_right(out)}"
+    ), "whole lines, and no progress where there is no terminal"
+    low, high = wilson_interval(round(match.value * match.n), match.n)
     assert result.stdout == (
-        f"{out / 'mine'}.json: exact match {match.value:.1%} on {match.n} validation images\n"
+        f"{out / 'mine'}.json: exact match {match.value:.1%} on {match.n} validation images "
+        f"({low:.1%} to {high:.1%}, 95 % Wilson)\n"
     )
     lines = (out / "mine.csv").read_text().splitlines()
     assert [line.partition(",")[0] for line in lines[1:]] == ["1", "2"]
@@ -101,7 +114,7 @@ def test_evaluate_records_the_test_part_beside_the_validation_of_the_training(
     images = len(of_parts(labelled_files(small_images), ["train"]))
     assert trained.stderr == (
         f"Training mine on {images} and 2 generated images, 1 epochs; "
-        f"{card.with_suffix('.csv')} gets a line an epoch.\n"
+        f"{card.with_suffix('.csv')} gets a line an epoch.\n{few_right(card.parent)}"
     )
     after = find_card(card).card
     assert recorded.exit_code == 0
@@ -208,6 +221,27 @@ def test_a_model_without_validation_images_is_said_to_be_unknown(small_images: P
     assert result.stdout == (
         f"{tmp_path / 'zoo' / 'mine'}.json: no validation images, so nothing is known of it yet\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("right", "interval", "advised"),
+    [(0, "0.0% to 32.4%", True), (3, "13.7% to 69.4%", True), (4, "21.5% to 78.5%", False)],
+)
+def test_the_last_line_has_an_interval_and_few_right_answers_bring_advice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, right: int, interval: str, advised: bool
+) -> None:
+    row = Accuracy("validation", "greedy", right / 8, *wilson_interval(right, 8), 8)
+    card = replace(find_card("crnn-small").card, name="mine", accuracy=(row,))
+    monkeypatch.setattr("model_zoo.training.run.train", lambda *a: card)
+
+    result = run("train", "--name", "mine", "--out", tmp_path)
+
+    assert result.exit_code == 0
+    assert result.stdout == (
+        f"{tmp_path / 'mine'}.json: exact match {right / 8:.1%} on 8 validation images "
+        f"({interval}, 95 % Wilson)\n"
+    )
+    assert result.stderr == (few_right(tmp_path) if advised else "")
 
 
 def test_an_unknown_recipe_and_nothing_to_train_on_are_refused_in_one_line(tmp_path: Path) -> None:
