@@ -19,7 +19,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from model_zoo.errors import DataError
-from model_zoo.training.recipe import Augmentation, Recipe
+from model_zoo.training.differences import recipe_differences
+from model_zoo.training.recipe import Recipe
 
 _SEPARATOR = ":"
 
@@ -74,11 +75,7 @@ def load_checkpoint(path: Path, state: TrainingState, recipe: Recipe, data: str)
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
     except (OSError, SafetensorError) as error:
         raise DataError(f"there is no run to resume at {path}: {error}; start it without --resume") from error
-    if not _is_of(metadata, recipe, data):
-        raise DataError(
-            f"the run at {path} had another recipe, other data or other parts; resume with its options, or "
-            "delete the file"
-        )
+    _check_same(path, metadata, recipe, data)
     try:
         state.network.load_state_dict(_below("network", tensors))
         if state.average is not state.network:
@@ -153,12 +150,9 @@ def _canonical(recipe: Recipe) -> str:
     return json.dumps(asdict(recipe), sort_keys=True)
 
 
-def _is_of(metadata: dict[str, str], recipe: Recipe, data: str) -> bool:
-    """Whether a checkpoint is of that recipe and data.
-
-    A setting that it does not name came after it, and has the value that changes nothing.
-    """
-    stored = json.loads(metadata.get("recipe", "{}"))
-    added = {"augmentation": asdict(Augmentation()) | stored.pop("augmentation", {})}
-    filled = asdict(Recipe()) | stored | added
-    return (filled, metadata.get("data")) == (json.loads(_canonical(recipe)), data)
+def _check_same(path: Path, metadata: dict[str, str], recipe: Recipe, data: str) -> None:
+    had = ", ".join(recipe_differences(json.loads(metadata.get("recipe", "{}")), asdict(recipe)))
+    if not had and metadata.get("data") != data:
+        had = "other data or other parts"
+    if had:
+        raise DataError(f"the run at {path} had {had}; resume with its options, or delete the file")

@@ -26,6 +26,7 @@ from model_zoo.errors import DataError
 from model_zoo.split import LabelledFile, data_hash, labelled_files
 from model_zoo.statistics import wilson_interval
 from model_zoo.training.data import load_images
+from model_zoo.training.differences import recipe_differences
 from model_zoo.training.metrics import log_probs
 from model_zoo.training.prepare import DEFAULT_ARCHITECTURE, Prepared, TrainOptions
 from model_zoo.training.start import check_unseen, load_start
@@ -168,13 +169,26 @@ def _say_how(options: TrainOptions, files: Sequence[LabelledFile], out: Path) ->
     path = out.with_suffix(".json")
     if out.exists() or path.exists():
         said = read_how(out)
-        # What was written before the size was told has none; a model's card has much besides.
-        if {**how, **said} != how:
-            raise DataError(
-                f"{str(out)!r} holds answers of another training or other data; give another --out"
-            )
+        if what := _other_training(said, how):
+            raise DataError(f"{str(out)!r} holds answers of {what}; give another --out")
     check_folder(out.parent)
     write_whole(path, (json.dumps(how, indent=2) + "\n").encode())
+
+
+def _other_training(said: dict[str, Any], how: dict[str, Any]) -> str:
+    """How the training that wrote `said` is another one, in words; "" where it is the same."""
+    # What was written before the size was told has none; a model's card has much besides.
+    filled = {**how, **said}
+    if filled.keys() != how.keys() or not isinstance(filled["recipe"], dict):
+        return "another training or other data"
+    plain = [
+        f"{key} {filled[key]}, not {how[key]}"
+        for key in ("architecture", "height", "width")
+        if filled[key] != how[key]
+    ]
+    if differences := plain + recipe_differences(filled["recipe"], how["recipe"]):
+        return f"another training ({', '.join(differences)})"
+    return "" if filled["data"] == how["data"] else "other data"
 
 
 def _part(file: LabelledFile) -> int:

@@ -19,6 +19,7 @@ from model_zoo.constraint_texts import ConstraintTexts
 from model_zoo.decode import NO_CONSTRAINTS, decode
 from model_zoo.errors import DataError
 from model_zoo.frames import temper
+from model_zoo.training.differences import recipe_differences
 from model_zoo.training.folds import FoldAnswer, read_answers, read_frames, read_how, share
 
 PART = "out-of-fold"
@@ -86,9 +87,9 @@ def _read(card: ModelCard, out: Path) -> _Folds:
     # Those made before the size was told have none.
     wanted |= {key: getattr(card, key) for key in ("height", "width") if key in how}
     for key, value in wanted.items():
-        if _without_seed(how.get(key)) != _without_seed(value):
+        if how.get(key) != value and (named := _differences(how.get(key), value)) is not None:
             raise DataError(
-                f"{str(out)!r} was made with another {key} than model {card.name!r}; "
+                f"{str(out)!r} was made with another {key} than model {card.name!r}{named}; "
                 "cross-validate with the options that the model was trained with"
             )
     answers, frames = read_answers(out), read_frames(out)
@@ -100,8 +101,12 @@ def _read(card: ModelCard, out: Path) -> _Folds:
     return _Folds(answers, torch.from_numpy(frames), int(how["recipe"]["seed"]))
 
 
-def _without_seed(value: Any) -> Any:
-    return {**value, "seed": None} if isinstance(value, dict) else value
+def _differences(had: Any, has: Any) -> str | None:
+    """What differs, where both are recipes, "" where it goes without saying; None: nothing but the seed."""
+    if not isinstance(had, dict) or not isinstance(has, dict):
+        return ""
+    found = recipe_differences(had, has, ignored=["seed"])
+    return f" ({', '.join(found)})" if found else None
 
 
 def _rows(run: _Folds, length: ConstraintTexts) -> list[Accuracy]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from model_zoo.atomic import write_whole
 from model_zoo.errors import DataError
 from model_zoo.generators.folder import write_examples
-from model_zoo.split import labelled_files
+from model_zoo.split import data_hash, labelled_files
 from model_zoo.statistics import wilson_interval
 from model_zoo.training import folds
 from model_zoo.training.folds import FoldAnswer, cross_validate, read_answers, share
@@ -137,6 +138,29 @@ def test_what_lies_beside_the_answers_is_not_written_over(options: TrainOptions,
         f"{str(tmp_path / 'mine.csv')!r} holds answers of another training or other data; give another --out"
     )
     assert "mine" in card.read_text()
+
+
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        ({"recipe": {"epochs": 3, "augmentation": {"noise": 0.5}}, "height": 50},
+         "another training (height 50, not 16, epochs 3, not 1, batch_size 32, not 30, noise 0.5, not 0.05)"),
+        ({"data": "0" * 64}, "other data"),
+    ],
+)  # fmt: skip
+def test_answers_of_another_training_are_refused_with_what_differs(
+    options: TrainOptions, images: Path, tmp_path: Path, changed: dict[str, object], what: str
+) -> None:
+    how = {
+        "architecture": "crnn-small", "height": 16, "width": 64,
+        "data": data_hash(labelled_files(images)), "recipe": asdict(options.recipe),
+    }  # fmt: skip
+    (tmp_path / "mine.json").write_text(json.dumps({**how, **changed}))
+
+    with pytest.raises(DataError) as error:
+        cross_validate(options, tmp_path / "mine.csv")
+
+    assert str(error.value) == (f"{str(tmp_path / 'mine.csv')!r} holds answers of {what}; give another --out")
 
 
 def test_answers_to_other_images_are_not_gone_on_from(options: TrainOptions, tmp_path: Path) -> None:

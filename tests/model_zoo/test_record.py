@@ -82,7 +82,10 @@ def test_each_seed_has_its_rows_and_the_first_sets_the_temperature(card: ModelCa
     [
         ({"architecture": "crnn-nano"}, "architecture"),
         ({"data": "0" * 64}, "data"),
-        ({"recipe": {"epochs": 2, "seed": 0}}, "recipe"),
+        (
+            {"recipe": {"epochs": 2, "seed": 1, "augmentation": {"noise": 0.5}}},
+            "recipe",
+        ),
     ],
 )
 def test_answers_of_another_training_are_refused(
@@ -93,8 +96,9 @@ def test_answers_of_another_training_are_refused(
     with pytest.raises(DataError) as error:
         record_folds("mine", [out])
 
+    named = " (epochs 2, not 1, noise 0.5, not 0.05)" if what == "recipe" else ""
     assert str(error.value) == (
-        f"{str(out)!r} was made with another {what} than model 'mine'; "
+        f"{str(out)!r} was made with another {what} than model 'mine'{named}; "
         "cross-validate with the options that the model was trained with"
     )
     assert find_card("mine").card == card

@@ -128,8 +128,7 @@ def test_a_stopped_run_is_neither_overwritten_nor_resumed_as_another(options: Tr
 
     assert str(again.value) == f"a stopped run is at {path}; go on with --resume, or delete the file"
     assert str(other.value) == (
-        f"the run at {path} had another recipe, other data or other parts; resume with its options, or "
-        "delete the file"
+        f"the run at {path} had seed 5, not 6; resume with its options, or delete the file"
     )
 
 
@@ -246,9 +245,13 @@ def test_a_run_is_not_gone_on_with_on_other_parts(options: TrainOptions) -> None
     run = Run(replace(options, recipe=recipe, parts="all", validation="none"))
     run.epoch()
 
-    with pytest.raises(DataError, match="had another recipe, other data or other parts; resume with its"):
+    with pytest.raises(DataError) as caught:
         Run(replace(options, recipe=recipe, resume=True))
 
+    assert str(caught.value) == (
+        f"the run at {options.out / 'tiny.checkpoint'} had other data or other parts; resume with its "
+        "options, or delete the file"
+    )
     assert (
         Run(replace(options, recipe=recipe, parts="all", validation="none", resume=True)).fit.state.epoch == 1
     )
