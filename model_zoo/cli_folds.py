@@ -87,7 +87,7 @@ def _in_words(answers: Sequence[FoldAnswer], title: str) -> str:
             f"{name:22}{found.value:.2%} ({found.low:.2%} to {found.high:.2%}, 95 % Wilson, n = {found.n})"
         )
     wrong = [it for it in answers if it.text != it.label]
-    lines.append(f"errors                {len(wrong)}")
+    lines.append(f"wrong answers         {len(wrong)}")
     for it in wrong:
         also = "" if it.length_text == it.text else f"; with the length {it.length_text or 'nothing'}"
         lines.append(
