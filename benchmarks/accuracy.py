@@ -33,7 +33,7 @@ from model_zoo.constraints import Constraints, parse_constraints
 from model_zoo.decode import NO_CONSTRAINTS, Decoded, Item, decode
 from model_zoo.errors import ZooError
 from model_zoo.generators import kaptcha
-from model_zoo.split import LabelledFile, labelled_files
+from model_zoo.split import labelled_files
 from model_zoo.training.data import LabelledImages, Normalisation, load_images
 from model_zoo.training.fit import Fit, seed_epoch
 from model_zoo.training.losses import image_losses
@@ -142,12 +142,12 @@ class Bench:
 
     def __init__(self, test: Sequence[int], start: Start) -> None:
         files = labelled_files(DATA)
-        self.pool = [file for file in files if _part(file) not in test]
+        self.pool = [file for file in files if file.part_number not in test]
         if start.card.data.train:
             raise ZooError(f"model {start.card.name!r} was trained on real images; give one that saw none")
         self.start, self.charset = start, Charset(start.card.charset)
         self.normalise = Normalisation(start.card.mean, start.card.std)
-        self.test = load_images([file for file in files if _part(file) in test], HEIGHT, WIDTH)
+        self.test = load_images([file for file in files if file.part_number in test], HEIGHT, WIDTH)
         self.hard = _with_strokes(self.test)
 
     def run(self, setting: Setting, seed: int) -> Run:
@@ -212,10 +212,6 @@ def _likeliest(item: Item, prior: float) -> str:
         item.candidates,
         key=lambda it: math.log(it.probability or sys.float_info.min) + prior * it.text.count("n"),
     ).text
-
-
-def _part(file: LabelledFile) -> int:
-    return int(file.sha256, 16) % 10
 
 
 def _with_strokes(images: LabelledImages) -> LabelledImages:

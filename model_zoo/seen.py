@@ -144,7 +144,7 @@ def remember(name_or_path: str, files: Sequence[LabelledFile], parts: Collection
             f"these are not the images that model {card.name!r} was trained on: their hash is {digest}, its "
             f"card names {card.data.sha256}; give the same folder"
         )
-    chosen = [file for file in files if int(file.sha256, 16) % 10 in parts]
+    chosen = [file for file in files if file.part_number in parts]
     if len(chosen) != card.data.train:
         raise DataError(
             f"these parts hold {len(chosen):,} images, model {card.name!r} was trained on "

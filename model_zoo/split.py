@@ -20,6 +20,8 @@ from model_zoo.stem import stem_label
 
 RULE = "part = int(sha256(file bytes), 16) mod 10; 0-2 test, 3 validation, 4-9 train"
 
+N_PARTS = 10
+
 PARTS: dict[str, tuple[int, ...]] = {"test": (0, 1, 2), "validation": (3,), "train": (4, 5, 6, 7, 8, 9)}
 
 # From this share on, one length is taken for the rule and another for a misnamed file.
@@ -41,14 +43,24 @@ class LabelledFile:
     sha256: str
 
     @property
+    def part_number(self) -> int:
+        """Of its part, 0 to 9."""
+        return part_number(self.sha256)
+
+    @property
     def part(self) -> str:
         """`test`, `validation` or `train`."""
         return part_name(self.sha256)
 
 
+def part_number(sha256: str) -> int:
+    """The number of the part of a file with that sha256 (hex), 0 to 9."""
+    return int(sha256, 16) % N_PARTS
+
+
 def part_name(sha256: str) -> str:
     """The part of a file with that sha256 (hex)."""
-    number = int(sha256, 16) % 10
+    number = part_number(sha256)
     return next(name for name, numbers in PARTS.items() if number in numbers)
 
 

@@ -23,15 +23,13 @@ from model_zoo.atomic import check_folder, write_whole
 from model_zoo.constraints import Constraints, parse_constraints
 from model_zoo.decode import NO_CONSTRAINTS, decode
 from model_zoo.errors import DataError
-from model_zoo.split import LabelledFile, data_hash, labelled_files
+from model_zoo.split import N_PARTS, LabelledFile, data_hash, labelled_files
 from model_zoo.statistics import wilson_interval
 from model_zoo.training.data import load_images
 from model_zoo.training.differences import recipe_differences
 from model_zoo.training.metrics import log_probs
 from model_zoo.training.prepare import DEFAULT_ARCHITECTURE, Prepared, TrainOptions
 from model_zoo.training.start import check_unseen, load_start
-
-N_FOLDS = 10
 
 Frames = NDArray[np.float32]
 
@@ -99,12 +97,12 @@ def cross_validate(
     answers = read_answers(out) if out.exists() else []
     # A kill between its two files leaves the frames of one fold more than there are answers.
     frames = read_frames(out)[: len(answers)]
-    _check_same(answers, {(_name(it, options), _part(it)) for it in files}, len(frames), out)
+    _check_same(answers, {(_name(it, options), it.part_number) for it in files}, len(frames), out)
     _check_characters(files)
     _say_how(options, files, out)
     done = {answer.part for answer in answers}
-    for fold in range(N_FOLDS):
-        held = [file for file in files if _part(file) == fold]
+    for fold in range(N_PARTS):
+        held = [file for file in files if file.part_number == fold]
         if fold in done or not held:
             continue
         found, said = _run_fold(options, fold, held, lengths)
@@ -191,10 +189,6 @@ def _other_training(said: dict[str, Any], how: dict[str, Any]) -> str:
     return "" if filled["data"] == how["data"] else "other data"
 
 
-def _part(file: LabelledFile) -> int:
-    return int(file.sha256, 16) % N_FOLDS
-
-
 def _name(file: LabelledFile, options: TrainOptions) -> str:
     assert options.data is not None, "checked at the start"
     return file.path.relative_to(options.data).as_posix()
@@ -208,7 +202,7 @@ def _span(files: Sequence[LabelledFile]) -> str:
 def _run_fold(
     options: TrainOptions, fold: int, held: Sequence[LabelledFile], lengths: Constraints
 ) -> tuple[list[FoldAnswer], Frames]:
-    others = ",".join(str(number) for number in range(N_FOLDS) if number != fold)
+    others = ",".join(str(number) for number in range(N_PARTS) if number != fold)
     prepared = Prepared(replace(options, parts=others, validation="none"))
     prepared.fit.run()
     images = load_images(held, options.height, options.width)
@@ -251,7 +245,7 @@ def _check_characters(files: Sequence[LabelledFile]) -> None:
     parts: dict[str, set[int]] = {}
     for file in files:
         for char in file.label:
-            parts.setdefault(char, set()).add(_part(file))
+            parts.setdefault(char, set()).add(file.part_number)
     if alone := sorted(char for char, found in parts.items() if len(found) == 1):
         part = parts[alone[0]].pop()
         raise DataError(

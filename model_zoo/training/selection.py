@@ -107,7 +107,7 @@ def _is_digit(text: str) -> bool:
 
 
 def _of(files: Sequence[LabelledFile], numbers: Sequence[int]) -> tuple[LabelledFile, ...]:
-    return tuple(file for file in files if int(file.sha256, 16) % 10 in numbers)
+    return tuple(file for file in files if file.part_number in numbers)
 
 
 def _at_random(files: Sequence[LabelledFile], seed: int) -> Selection:
