@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from fetching import Site, serving
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import save_file
@@ -83,6 +84,23 @@ def small_images(tmp_path: Path) -> Path:
             small = image.resize((64, 16))
         small.save(path)
     return folder
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Site]:
+    """A web server for the tests of one file."""
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def site(server: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Site:
+    """The server without pages, and a working directory of the test's own."""
+    server.pages.clear()
+    monkeypatch.setenv("no_proxy", "*")
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    return server
 
 
 @pytest.fixture

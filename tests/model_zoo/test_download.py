@@ -7,31 +7,12 @@ import resource
 import socket
 import threading
 import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from fetching import Site, refused, serving
+from fetching import Site, refused
 
 from model_zoo.download import _SafeRedirects
 from model_zoo.errors import DataError
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Site]:
-    """A web server for the tests of this file."""
-    with serving() as running:
-        yield running
-
-
-@pytest.fixture
-def site(server: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Site:
-    """The server without pages, and a working directory of the test's own."""
-    server.pages.clear()
-    monkeypatch.setenv("no_proxy", "*")
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-    return server
 
 
 def test_what_is_not_there_is_one_sentence(site: Site) -> None:

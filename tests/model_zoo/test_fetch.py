@@ -3,30 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fetching import Site, digest, image_bytes, packed, refused, run, serving
+from fetching import Site, digest, image_bytes, packed, refused, run
 
 from model_zoo import fetch
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Site]:
-    """A web server for the tests of this file."""
-    with serving() as running:
-        yield running
-
-
-@pytest.fixture
-def site(server: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Site:
-    """The server without pages, and a working directory of the test's own."""
-    server.pages.clear()
-    monkeypatch.setenv("no_proxy", "*")
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-    return server
 
 
 def test_a_zip_of_any_address_is_unpacked_and_its_folder_left_out(site: Site) -> None:
