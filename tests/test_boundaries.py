@@ -42,12 +42,14 @@ ALLOWED = {
         "model_zoo.env_options",
         "model_zoo.errors",
         "model_zoo.formats",
+        "model_zoo.labels_csv",
         "model_zoo.language",
         "model_zoo.lexicon",
         "model_zoo.overlap",
         "model_zoo.statistics",
         "model_zoo.stem",
         "model_zoo.sure",
+        "model_zoo.told",
         "model_zoo.visible",
         "model_zoo.words",
     },
@@ -60,6 +62,8 @@ ALSO_ALLOWED = {
     # The extra `train` brings it.
     "model_zoo.calibration": {"scipy"},
     "model_zoo.training.curves": {"matplotlib"},
+    # The base install brings it; a report is a template.
+    "model_zoo.style.report.page": {"jinja2"},
     # The extra `export` brings both.
     "model_zoo.export": {"onnx", "onnxruntime"},
 }
@@ -78,6 +82,7 @@ STANDARD_ONLY = {
     "model_zoo.constraints",
     "model_zoo.errors",
     "model_zoo.formats",
+    "model_zoo.labels_csv",
     "model_zoo.language",
     "model_zoo.lexicon",
     "model_zoo.members",
@@ -88,6 +93,7 @@ STANDARD_ONLY = {
     "model_zoo.stem",
     "model_zoo.strict_json",
     "model_zoo.sure",
+    "model_zoo.told",
     "model_zoo.visible",
     "model_zoo.words",
 }

@@ -8,6 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from model_zoo.told import count as count
+from model_zoo.told import percent as percent
+from model_zoo.told import percents
+from model_zoo.told import probability as probability
+from model_zoo.told import seconds as seconds
 from model_zoo.visible import visible_character
 from producer.decoding import SCANT_MASS, HeldConstraint, LexiconFacts
 from producer.figures import AccuracyReport, Confusion, Share, SureFigures
@@ -34,44 +39,14 @@ class Figure:
     of: str
 
 
-def percent(value: float) -> str:
-    """A share as "97.5 %". What is not all never reads 100 %, what is not nothing never 0 %."""
-    for digits in range(1, 7):
-        text = f"{100 * value:.{digits}f}"
-        if (float(text) >= 100) == (value >= 1) and (float(text) <= 0) == (value <= 0):
-            return f"{text} %"
-    return "< 0.1 %" if value < 0.5 else "> 99.9 %"
-
-
 def interval(share: Share) -> str:
     """The 95 % Wilson interval as "94.3 to 98.9 %"."""
-    low, high = share.interval
-    return f"{percent(low).removesuffix(' %')} to {percent(high)}"
-
-
-def count(number: int, noun: str) -> str:
-    """ "1 image", "1,234 images"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def seconds(value: float) -> str:
-    """A time as "0.85 s", "12.3 s", "4 min 10 s" or "3 h 5 min"."""
-    if value < 60:
-        return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"
-    minutes = round(value) // 60
-    return f"{minutes} min {round(value) % 60} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    return percents(*share.interval)
 
 
 def rate(value: float) -> str:
     """Throughput as "3.4 images/s" or "1,234 images/s"."""
     return f"{value:,.0f} images/s" if value >= 100 else f"{value:.1f} images/s"
-
-
-def probability(value: float | None) -> str:
-    """A probability with three digits; empty where there is none. What is not certain never reads 1.000."""
-    if value is None:
-        return ""
-    return "> 0.999" if 0.9995 <= value < 1 else "< 0.001" if 0 < value < 0.0005 else f"{value:.3f}"
 
 
 def figures(accuracy: AccuracyReport) -> tuple[Figure, ...]:
