@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import posixpath
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from model_zoo.errors import DataError
+from model_zoo.labels_csv import label_rows
 from model_zoo.stem import stem_label
 from producer.errors import UsageError
-
-_FILE_COLUMNS = frozenset({"file", "filename", "path", "image"})
-_LABEL_COLUMNS = frozenset({"label", "text"})
 
 
 class LabelError(UsageError):
@@ -115,73 +112,27 @@ def parse_labels_option(text: str) -> LabelSource:
 
 
 def read_labels(path: Path) -> CsvLabels:
-    """The labels in a CSV file (UTF-8, comma separated, see docs/report.md).
-
-    The columns are those that a header calls file/filename/path/image and label/text; without such a header,
-    the first two. A row with an empty label says nothing, like no row.
+    """The labels in a CSV file, see `model_zoo.labels_csv`.
 
     Raises:
         LabelError: a file that cannot be read or is not UTF-8, a row too short, one file with two labels.
     """
     labels: dict[str, str] = {}
     lines: dict[str, int] = {}
-    for line, file, label in _rows(path):
-        if not label:
-            continue
-        key = posixpath.normpath(file)
-        if labels.setdefault(key, label) != label:
-            raise LabelError(
-                f"{path} gives {file!r} two labels, {labels[key]!r} in line {lines[key]} and {label!r} in "
-                f"line {line}; keep the right one"
-            )
-        lines.setdefault(key, line)
-    return CsvLabels(os.fspath(path), labels)
-
-
-def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
-    """(number of the line, file, label) of each row that is not empty."""
-    file_column, label_column, first = 0, 1, True
     try:
-        # utf-8-sig drops the byte order mark that spreadsheets write; newline="" is what csv asks for.
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, skipinitialspace=True)
-            for row in reader:
-                if not row:
-                    continue
-                if first and (columns := _header(row)) is not None:
-                    file_column, label_column = columns
-                elif len(row) <= max(file_column, label_column):
-                    raise LabelError(
-                        _too_short(path, reader.line_num, row, max(file_column, label_column) + 1)
-                    )
-                else:
-                    yield reader.line_num, row[file_column], row[label_column]
-                first = False
-    except UnicodeDecodeError as error:
-        raise LabelError(
-            f"{path} is not UTF-8 (byte 0x{error.object[error.start]:02x}); save it as 'CSV UTF-8', or "
-            "convert it: iconv -f WINDOWS-1252 -t UTF-8"
-        ) from error
+        for row in label_rows(path):
+            key = row.file
+            if labels.setdefault(key, row.label) != row.label:
+                raise LabelError(
+                    f"{path} gives {row.written!r} two labels, {labels[key]!r} in line {lines[key]} and "
+                    f"{row.label!r} in line {row.line}; keep the right one"
+                )
+            lines.setdefault(key, row.line)
+    except DataError as error:
+        raise LabelError(str(error)) from error
     except OSError as error:
         raise LabelError(
             f"labels {os.fspath(path)!r} cannot be read ({error.strerror}); give stem, none or the path of a "
             "CSV file"
         ) from error
-    except csv.Error as error:
-        raise LabelError(f"{path}, line {reader.line_num} is not CSV: {error}") from error
-
-
-def _header(row: list[str]) -> tuple[int, int] | None:
-    """The columns of file and label if `row` is a header that names both."""
-    names = [name.strip().casefold() for name in row]
-    files = [column for column, name in enumerate(names) if name in _FILE_COLUMNS]
-    labels = [column for column, name in enumerate(names) if name in _LABEL_COLUMNS]
-    return (files[0], labels[0]) if files and labels else None
-
-
-def _too_short(path: Path, line: int, row: list[str], expected: int) -> str:
-    columns = "1 column" if len(row) == 1 else f"{len(row)} columns"
-    return (
-        f"{path}, line {line} has {columns}, expected at least {expected}: a file name and a label, "
-        "separated by a comma"
-    )
+    return CsvLabels(os.fspath(path), labels)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,9 @@ TABLES = [
     (b"x/..//a.png,abc\n", "the same file in many words"),
     (b"a.png,abc\na.png,abc\n", "said twice"),
     (b"a.png,\na.png,abc\n", "an empty label says nothing"),
+    (b"a.png;abc\n", "semicolons"),
+    (b"\xef\xbb\xbffile;label\r\na.png; abc\r\n", "semicolons of a spreadsheet"),
+    (b"file\tlabel\na.png\tabc\n", "tabs"),
 ]
 
 
@@ -83,9 +88,15 @@ REFUSED = [
         "one column",
     ),
     (
-        b"a.png;abc\n",
-        "{path}, line 1 has 1 column, expected at least 2: a file name and a label, separated by a comma",
-        "semicolons",
+        b"a.png abc\n",
+        "{path}, line 1 has 1 column, expected at least 2: a file name and a label, "
+        "separated by a comma, a semicolon or a tab",
+        "no separator",
+    ),
+    (
+        b"a.png;abc\nb.png,abd\n",
+        "{path}, line 2 has 1 column, expected at least 2: a file name and a label, separated by a semicolon",
+        "another separator than in the first row",
     ),
     (
         b"file,id,label\n\na.png,7\n",
@@ -129,6 +140,25 @@ def test_a_csv_file_that_cannot_be_used_is_refused_in_one_sentence(
 
     assert str(caught.value) == message.format(path=path)
     assert caught.value.exit_code == EXIT_USAGE
+
+
+def test_the_separator_is_what_ends_the_first_cell(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_bytes(b"a.png;1,2\n")
+    assert read_labels(path).labels == {"a.png": "1,2"}
+    path.write_bytes(b"a.png,x;y\nb;c.png,z\n")
+    assert read_labels(path).labels == {"a.png": "x;y", "b;c.png": "z"}
+    path.write_bytes(b'"a,b;c.png"\tx,y;z\n')
+    assert read_labels(path).labels == {"a,b;c.png": "x,y;z"}
+
+
+def test_labels_may_come_through_a_pipe(tmp_path: Path) -> None:
+    path = tmp_path / "labels"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(b"a.png,abc\n",))
+    writer.start()
+    assert read_labels(path).labels == {"a.png": "abc"}
+    writer.join()
 
 
 def test_a_missing_file_is_refused_with_what_labels_may_be(tmp_path: Path) -> None:
