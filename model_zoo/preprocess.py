@@ -30,6 +30,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from model_zoo.errors import UnreadableImage
 from model_zoo.exif import orientation
 from model_zoo.formats import FORMAT_NAMES, HEAD_BYTES, sniff_format
+from model_zoo.paper import over_paper
 
 if TYPE_CHECKING:
     import torch
@@ -118,6 +119,8 @@ _TURNS = {
 def read_image(source: ImageSource, limits: ImageLimits = DEFAULT_LIMITS) -> NDArray[np.uint8]:
     """The grey pixels of an image, as shown on white paper: the first frame, transparency over white.
 
+    Where nothing can be seen on white (white text on nothing), transparency is over black.
+
     Args:
         source: a file's bytes, its path, a Pillow image, or uint8 pixels (H, W), (H, W, 1), (H, W, 3: RGB) or
             (H, W, 4: RGBA). Pillow's modes I and I;16 count to 65535, mode F to 255.
@@ -136,7 +139,7 @@ def read_image(source: ImageSource, limits: ImageLimits = DEFAULT_LIMITS) -> NDA
             return _grey_of(source, limits)
     if isinstance(source, (bytes, bytearray, memoryview)):
         return _grey_of_bytes(bytes(source), limits)
-    return _grey_of_bytes(_read_file(os.fspath(source), limits), limits)
+    return _grey_of_bytes(read_file(source, limits), limits)
 
 
 def resize_grey(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
@@ -174,8 +177,13 @@ def to_batch(images: Sequence[NDArray[np.uint8]]) -> torch.Tensor:
     return torch.from_numpy(np.stack(images)[:, None])  # (N, 1, H, W)
 
 
-def _read_file(path: str, limits: ImageLimits) -> bytes:
-    """The file's bytes; nothing but a regular file is opened, because a pipe would block for ever."""
+def read_file(source: str | os.PathLike[str], limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
+    """The bytes of a file that may be an image; only a regular one is opened: a pipe would block for ever.
+
+    Raises:
+        UnreadableImage: `vanished`, `permission_denied`, `not_an_image`, `too_many_bytes` or `corrupt`.
+    """
+    path = os.fspath(source)
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
@@ -235,22 +243,13 @@ def _grey_of(image: Image.Image, limits: ImageLimits) -> NDArray[np.uint8]:
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
         grey = Image.fromarray(_from_deep(image))
     elif image.has_transparency_data:
-        grey = _over_white(image)
+        grey = over_paper(image)
     else:
         grey = image if image.mode in ("1", "L", "P", "RGB") else image.convert("RGB")
     exif = image.info.get("exif")
     turn = _TURNS.get(orientation(exif)) if isinstance(exif, bytes) else None
     grey = grey.convert("L")
     return np.array(grey if turn is None else grey.transpose(turn))
-
-
-def _over_white(image: Image.Image) -> Image.Image:
-    """Black text on nothing must not become black on black."""
-    rgba = image.convert("LA") if image.mode == "La" else image
-    rgba = rgba.convert("RGBA")
-    paper = Image.new("L", image.size, 255)
-    paper.paste(rgba.convert("L"), mask=rgba.getchannel("A"))
-    return paper
 
 
 def _from_deep(image: Image.Image) -> NDArray[np.uint8]:

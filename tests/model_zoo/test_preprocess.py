@@ -131,6 +131,31 @@ def test_half_transparent_ink_is_mixed_with_white() -> None:
     assert read_image(_encode(_drawing("RGBA", (0, 0, 0, 0), (0, 0, 0, 128))))[3, 5] == 127
 
 
+WHITE_ON_NOTHING = [
+    ("white on nothing that is white", "RGBA", (255, 255, 255, 0), (255, 255, 255, 255), 255),
+    ("white on nothing that is black", "RGBA", (0, 0, 0, 0), (255, 255, 255, 255), 255),
+    ("yellow on nothing", "RGBA", (0, 0, 0, 0), (255, 255, 0, 255), 226),
+    ("grey with alpha", "LA", (255, 0), (255, 255), 255),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "paper", "ink", "seen"), WHITE_ON_NOTHING, ids=[row[0] for row in WHITE_ON_NOTHING]
+)
+def test_what_cannot_be_seen_on_white_is_read_on_black(
+    kind: str, mode: str, paper: Any, ink: Any, seen: int
+) -> None:
+    grey = read_image(_encode(_drawing(mode, paper, ink)))
+    np.testing.assert_array_equal(grey, np.where(DRAWING == 255, 0, seen))
+
+
+def test_what_is_faint_on_any_paper_is_read_on_white() -> None:
+    watermark = _drawing("RGBA", (0, 0, 0, 0), (0, 0, 0, 10))
+    np.testing.assert_array_equal(read_image(_encode(watermark)), np.where(DRAWING == 255, 255, 245))
+    nothing = Image.new("RGBA", (16, 8), (255, 255, 255, 0))
+    assert read_image(_encode(nothing)).min() == 255
+
+
 def test_sixteen_bits_are_scaled_and_not_cut() -> None:
     ramp = np.arange(65536, dtype=np.uint16).reshape(256, 256)
     grey = read_image(_encode(Image.fromarray(ramp)))
