@@ -58,7 +58,7 @@ def evaluate(
     Example: model-zoo evaluate crnn-small --data DIR --part test --part validation
     """
     wished = wish(**constraint_options)
-    if record and (named := _named({**constraint_options, "min-probability": min_probability is not None})):
+    if record and (named := _named({**constraint_options, "min_probability": min_probability is not None})):
         raise click.UsageError(f"--record is for the model as it is; leave {named} out")
     from model_zoo import evaluate as measuring
     from model_zoo.solver import load_solver
@@ -91,6 +91,7 @@ def evaluate(
             "model": f"{solver.card.name}@{solver.card.fingerprint}",
             "parts": list(parts),
             "constraints": wished.held(solver.card),
+            "ignore_case": wished.ignore_case,
         }
         seen = None if overlap is None else asdict(overlap)
         figures = {**told, **asdict(result), "proven": proven, "labels_ruled_out": impossible}
@@ -126,7 +127,7 @@ def _card_file(name: str) -> Path:
 
 def _named(options: dict[str, Any]) -> str:
     """The options that were given, as "--charset and --length"."""
-    return " and ".join(f"--{name}" for name, value in options.items() if value)
+    return " and ".join(f"--{name.replace('_', '-')}" for name, value in options.items() if value)
 
 
 def _in_words(title: str, result: Evaluation, proven: int) -> str:

@@ -13,7 +13,8 @@ from model_zoo.cards import ModelCard
 from model_zoo.constraint_texts import dropped_note
 from model_zoo.constraints import Constraints
 from model_zoo.errors import ConstraintError
-from model_zoo.language import NO_STATE, Language, compile_language
+from model_zoo.folding import fold_charset
+from model_zoo.language import compile_language
 from model_zoo.sure import is_unsure
 from model_zoo.visible import visible, visible_character
 
@@ -68,8 +69,11 @@ def note_foreign(constraints: Constraints, card: ModelCard) -> None:
         dropped = compile_language(constraints, charset, card.time_steps).dropped
         if note := dropped_note(dropped, len(constraints.lexicon.words)):
             click.echo(note, err=True)
-    foreign = [char for char in constraints.charset or "" if char not in charset]
-    if foreign and len(foreign) < len(constraints.charset or ""):  # without any in common it is refused
+    wished = constraints.charset or ""
+    if constraints.ignore_case:
+        charset, wished = fold_charset(charset), fold_charset(wished)
+    foreign = [char for char in wished if char not in charset]
+    if foreign and len(foreign) < len(wished):  # without any in common it is refused
         shown = "".join(visible_character(char) for char in foreign)
         click.echo(f"the model cannot answer: {shown}", err=True)
 
@@ -93,17 +97,4 @@ def naming_the_cards(kinds: Sequence[str]) -> Iterator[None]:
 def ruled_out(labels: Sequence[str], constraints: Constraints, card: ModelCard) -> int:
     """How many labels no answer can be, for the constraints or for the model's characters."""
     language = compile_language(constraints, card.charset, card.time_steps)
-    words = None if language.words is None else frozenset(language.words)
-    column = {card.charset[number - 1]: k for k, number in enumerate(language.classes)}
-    return sum(
-        not (_accepts(language, column, label) if words is None else label in words) for label in labels
-    )
-
-
-def _accepts(language: Language, column: dict[str, int], text: str) -> bool:
-    state = 0
-    for char in text:
-        state = language.next[state][column[char]] if char in column else NO_STATE
-        if state == NO_STATE:
-            return False
-    return language.accepting[state]
+    return sum(not language.allows(label) for label in labels)

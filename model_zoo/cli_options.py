@@ -64,28 +64,31 @@ class Wish:
         lexicon: the words of `--lexicon`.
         unconstrained: whether the constraints of the model's card are left out.
         file: of the lexicon.
+        ignore_case: whether upper and lower case are read as one.
     """
 
     texts: ConstraintTexts
     lexicon: Lexicon | None = None
     unconstrained: bool = False
     file: Path | None = None
+    ignore_case: bool = False
 
     def of(self, card: ModelCard) -> Constraints:
         """The constraints that hold: these, and those of the model's card of which none is named here."""
-        return self._merged(card).texts.parse(self.lexicon)
+        return self._merged(card).texts.parse(self.lexicon, self.ignore_case)
 
     def added_by(self, card: ModelCard) -> tuple[str, ...]:
         """The kinds of constraints that only the model's card names."""
         return self._merged(card).from_card
 
     def told(self, card: ModelCard) -> list[str]:
-        """The constraints that hold, in words."""
-        return [
+        """The constraints that hold, in words, and that case is ignored."""
+        told = [
             f"lexicon of {it['words']:,} words" if "words" in it
             else f"{it['kind']} {it['text']}" + (" (the model's card)" if it["from_card"] else "")
             for it in self.held(card)
         ]  # fmt: skip
+        return [*told, "case ignored"] if self.ignore_case else told
 
     def held(self, card: ModelCard) -> list[dict[str, Any]]:
         """The constraints that hold, as JSON objects: kind, text and from_card as in a report, and words."""
@@ -103,13 +106,13 @@ class Wish:
         return merge(self.texts, card.constraints, self.unconstrained)
 
 
-def wish(*, lexicon: Path | None, unconstrained: bool, **texts: str | None) -> Wish:
+def wish(*, lexicon: Path | None, unconstrained: bool, ignore_case: bool, **texts: str | None) -> Wish:
     """What the options of `reading_options` say; the decoder stands beside them.
 
     Raises:
         ConstraintError: a text that means nothing, a lexicon that cannot be read.
     """
     words = None if lexicon is None else read_lexicon(lexicon)
-    wished = Wish(ConstraintTexts(**texts), words, unconstrained, lexicon)
+    wished = Wish(ConstraintTexts(**texts), words, unconstrained, lexicon, ignore_case)
     wished.texts.parse(words)
     return wished

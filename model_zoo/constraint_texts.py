@@ -57,13 +57,13 @@ class ConstraintTexts:
         """The constraints that there are, as a card's JSON object."""
         return {kind: text for kind in self.kinds() if (text := getattr(self, kind)) is not None}
 
-    def parse(self, lexicon: Lexicon | None = None) -> Constraints:
-        """What they mean, together with the words that a lexicon allows.
+    def parse(self, lexicon: Lexicon | None = None, ignore_case: bool = False) -> Constraints:
+        """What they mean, together with the words that a lexicon allows, with or without case.
 
         Raises:
             ConstraintError: a text that means nothing.
         """
-        return parse_constraints(self.charset, self.length, self.pattern, self.regex, lexicon)
+        return parse_constraints(self.charset, self.length, self.pattern, self.regex, lexicon, ignore_case)
 
 
 @dataclass(frozen=True)

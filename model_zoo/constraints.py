@@ -28,6 +28,8 @@ class Constraints:
         pattern: one kind of character for each place, as given to `--pattern`: LLDDD.
         regex: an expression that the whole answer matches, as given to `--regex`.
         lexicon: the words that an answer may be.
+        ignore_case: read upper and lower case as one: a class of the model's is a letter in any case, answers
+            are in lower case, and all of the above is meant without case. See docs/decoding.md.
     """
 
     charset: str | None = None
@@ -36,6 +38,7 @@ class Constraints:
     pattern: str | None = None
     regex: str | None = None
     lexicon: Lexicon | None = None
+    ignore_case: bool = False
 
     @property
     def limits_length(self) -> bool:
@@ -50,7 +53,7 @@ class Constraints:
     @property
     def is_free(self) -> bool:
         """Whether nothing is constrained."""
-        return self == Constraints()
+        return self == Constraints(ignore_case=self.ignore_case)
 
 
 def parse_constraints(
@@ -59,6 +62,7 @@ def parse_constraints(
     pattern: str | None = None,
     regex: str | None = None,
     lexicon: Lexicon | None = None,
+    ignore_case: bool = False,
 ) -> Constraints:
     """Constraints from the texts that `--charset` and its like take; None means no constraint.
 
@@ -70,9 +74,8 @@ def parse_constraints(
         parse_pattern(pattern)
     if regex is not None:
         parse_regex(regex)
-    return Constraints(
-        parse_charset(charset) if charset is not None else None, low, high, pattern, regex, lexicon
-    )
+    allowed = parse_charset(charset) if charset is not None else None
+    return Constraints(allowed, low, high, pattern, regex, lexicon, ignore_case)
 
 
 def parse_charset(text: str) -> str:

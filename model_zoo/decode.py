@@ -18,6 +18,7 @@ from model_zoo.constraints import Constraints
 from model_zoo.errors import ConstraintError
 from model_zoo.exact.host import ENGINES
 from model_zoo.exact.tables import tabulate
+from model_zoo.frames import fold_case
 from model_zoo.inexact import search_alignments, search_beam, search_greedy
 from model_zoo.language import compile_language
 
@@ -69,7 +70,7 @@ class Decoded:
     """The readings of a batch of N items, in arrays; texts are made when they are asked for.
 
     Attributes:
-        charset: of the model.
+        charset: of the model, folded where case is ignored; the ids are its classes.
         ids: class ids of the characters, best reading first, padded with 0, (N, n_best, L).
         lengths: of the readings, -1 where there are fewer than n_best, (N, n_best).
         log_probs: of each reading among all allowed strings, -inf where there is none, (N, n_best). Where the
@@ -162,7 +163,8 @@ def decode(
         log_probs: float (N, T, C), C the charset's classes, blank first; frames need not sum to one, -inf is
             allowed, NaN and +inf are not.
         charset: of the model.
-        constraints: which strings are allowed.
+        constraints: which strings are allowed, and whether case is ignored: then the frames are folded first,
+            and strings, probabilities and masses are those of the folded classes.
         n_best: readings wanted of each item; fewer where there are fewer.
         method: `exact`, the most probable strings, with a proof; `beam`, a prefix beam search; `greedy`, the
             best class of each frame; `alignment-beam`, which keeps the best paths instead of prefixes and
@@ -181,6 +183,8 @@ def decode(
         raise ConstraintError(f"engine {engine!r} is unknown; give one of {', '.join(ENGINES)}")
     T = _check_shape(log_probs, charset)
     language = compile_language(constraints, charset.chars, T)
+    if constraints.ignore_case:
+        log_probs, charset = fold_case(log_probs, charset.chars), Charset(language.charset)
     tables = tabulate(language, charset.chars)
     if method == "exact":
         found = exact.search(log_probs, tables, n_best, engine)

@@ -39,7 +39,8 @@ def option(name: str, *names: str, **settings: Any) -> Callable[[Command], Comma
 def reading_options(command: Command) -> Command:
     """What an answer may be, and how it is found.
 
-    Gives the command `charset`, `length`, `pattern`, `regex`, `lexicon`, `unconstrained` and `decoder`.
+    Gives the command `charset`, `length`, `ignore_case`, `pattern`, `regex`, `lexicon`, `unconstrained` and
+    `decoder`.
     """
     for decorate in (
         option("--decoder", type=click.Choice(DECODERS), default="exact", metavar="METHOD",
@@ -50,6 +51,8 @@ def reading_options(command: Command) -> Command:
         option("--regex", metavar="EXPR", help="Expression that the whole answer matches, Python syntax."),
         option("--pattern", metavar="LLDDD",
                help="What stands where: L letter, l lower, U upper, D digit, ? any; others are themselves."),
+        option("--ignore-case", is_flag=True,
+               help="Read upper and lower case as one: answers in lower case, labels compared without case."),
         option("--length", metavar="N|N-M", help="How many characters an answer has, e.g. 5 or 4-6."),
         option("--charset", metavar="CHARS",
                help="Allowed characters; :digits:, :lower:, :upper: are classes."),

@@ -25,7 +25,7 @@ from model_zoo.sure import is_unsure
 class Reading:
     """What was read from one file; `text` is None where the file is no image.
 
-    An answer below `--min-probability` is unsure.
+    An answer below `--min-probability` is unsure. With `ignore_case` text and label are compared casefolded.
     """
 
     file: str
@@ -35,11 +35,24 @@ class Reading:
     probability: float | None
     proven: bool | None = None
     unsure: bool = False
+    ignore_case: bool = False
+
+    @property
+    def compared(self) -> tuple[str, str]:
+        """Label and text as they are compared; no text is an empty one."""
+        text = self.text or ""
+        return (self.label.casefold(), text.casefold()) if self.ignore_case else (self.label, text)
+
+    @property
+    def has_right_text(self) -> bool:
+        """Whether the whole text is the label."""
+        label, text = self.compared
+        return self.text is not None and text == label
 
     @property
     def is_right(self) -> bool:
         """Whether the whole text is the label, and the answer sure."""
-        return self.text == self.label and not self.unsure
+        return self.has_right_text and not self.unsure
 
 
 @dataclass(frozen=True)
@@ -150,6 +163,7 @@ def read_files(
             it.probability,
             it.proven,
             it.text is not None and is_unsure(it.probability, min_probability),
+            constraints.ignore_case,
         )
         for file, it in zip(files, predictions, strict=True)
     ]
@@ -157,13 +171,10 @@ def read_files(
 
 def measure(readings: Sequence[Reading], decoder: str, min_probability: float | None = None) -> Evaluation:
     """The figures over some readings, at least one, which were judged by `min_probability`."""
-    characters = sum(len(reading.label) for reading in readings)
-    in_place = sum(
-        wanted == got
-        for reading in readings
-        for wanted, got in zip(reading.label, reading.text or "", strict=False)
-    )
-    distance = sum(Levenshtein.distance(reading.label, reading.text or "") for reading in readings)
+    pairs = [reading.compared for reading in readings]
+    characters = sum(len(label) for label, _ in pairs)
+    in_place = sum(wanted == got for pair in pairs for wanted, got in zip(*pair, strict=False))
+    distance = sum(Levenshtein.distance(label, text) for label, text in pairs)
     return Evaluation(
         decoder=decoder,
         exact_match=_exact_match(readings),
@@ -180,7 +191,7 @@ def _sure(readings: Sequence[Reading], min_probability: float) -> Sure:
     return Sure(
         min_probability,
         len(unsure),
-        sum(reading.text == reading.label for reading in unsure),
+        sum(reading.has_right_text for reading in unsure),
         _exact_match(sure) if sure else None,
         len(sure) / len(readings),
     )

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model_zoo.errors import ZooError
+from model_zoo.folding import fold_character, fold_charset
 
 
 def normalise(
@@ -47,6 +48,38 @@ def normalise(
             )
     share = (chosen.logsumexp(2) - values.logsumexp(2)).sum(1)
     return chosen.log_softmax(2), share
+
+
+def fold_case(log_probs: Tensor, charset: str) -> Tensor:
+    """Upper and lower case of a letter as one class, which has the probability of both in each frame.
+
+    Args:
+        log_probs: float (N, T, C), blank first, normalised or not; -inf is a probability of 0.
+        charset: the model's characters, C - 1.
+
+    Returns:
+        (N, T, F) of the same type: the blank, then the classes of `fold_charset(charset)`.
+    """
+    # Folded frame by frame, before runs of one class become one character, and not text by text afterwards,
+    # though `a` and `A` in neighbouring frames are two characters of the network's and here become one. The
+    # case is what the user says does not matter, and often what nobody can tell: o and O differ in nothing
+    # but size. Such a letter over two frames, each `o` or `O` with 0.5, is `o`, `O`, `oO` and `Oo` with 0.25
+    # each. Added up over their cases, the texts would be `o` and `oo` with 0.5 each: a doubt about the case
+    # would have become a doubt about the length. Folded frames say `o` with 1, as a network says that was
+    # trained with one class a letter. What it costs: two equal letters in different case are told apart only
+    # by a blank between them, as CTC tells any two equal ones.
+    folded = fold_charset(charset)
+    if len(folded) == len(charset):
+        return log_probs
+    members: list[list[int]] = [[0], *([] for _ in folded)]
+    place = {char: number for number, char in enumerate(folded, 1)}
+    for class_id, char in enumerate(charset, 1):
+        members[place[fold_character(char)]].append(class_id)
+    # One more class without probability fills the rows: it adds nothing.
+    size, none = max(map(len, members)), len(charset) + 1
+    rows = torch.tensor([row + [none] * (size - len(row)) for row in members], device=log_probs.device)
+    values = torch.nn.functional.pad(log_probs.double(), (0, 1), value=-torch.inf)
+    return values[..., rows].logsumexp(-1).to(log_probs.dtype)
 
 
 def temper(log_probs: Tensor, temperature: float | None) -> Tensor:

@@ -9,6 +9,7 @@ from functools import cached_property, lru_cache, reduce
 from model_zoo.automaton import Automaton, bits, check_size, intersect, up_to
 from model_zoo.constraints import Constraints
 from model_zoo.errors import ConstraintError
+from model_zoo.folding import fold_charset, fold_text
 from model_zoo.pattern import match_pattern, quoted
 from model_zoo.regex import NO_PLACES, regex_automaton, regex_places
 from model_zoo.words import NONE_DROPPED, DroppedWords, fewest_frames, filter_words
@@ -34,6 +35,9 @@ class Language:
         words: the allowed words of a lexicon, sorted; None without one. The automaton is then only their
             hull: all strings over `classes` with a length between the shortest and the longest word.
         min_frames: fewest time steps that an allowed string needs: its length, and one for each repeat.
+        charset: the characters of all classes, in their order: the model's, or where case is ignored their
+            folded ones, each once.
+        ignore_case: whether they are folded.
         dropped: how many words of the lexicon are not in `words`, and why.
     """
 
@@ -42,12 +46,35 @@ class Language:
     accepting: tuple[bool, ...]
     words: tuple[str, ...] | None
     min_frames: int
+    charset: str
+    ignore_case: bool = False
     dropped: DroppedWords = NONE_DROPPED
 
     @property
     def is_free(self) -> bool:
         """Whether every string over `classes` is allowed: nothing but the charset is constrained."""
         return self.words is None and self.accepting == (True,) and NO_STATE not in self.next[0]
+
+    @cached_property
+    def _columns(self) -> dict[str, int]:
+        return {self.charset[class_id - 1]: column for column, class_id in enumerate(self.classes)}
+
+    @cached_property
+    def _word_set(self) -> frozenset[str] | None:
+        return None if self.words is None else frozenset(self.words)
+
+    def allows(self, text: str) -> bool:
+        """Whether a text can be an answer; in any case where case is ignored."""
+        if self.ignore_case:
+            text = fold_text(text)
+        if self._word_set is not None:
+            return text in self._word_set
+        state = 0
+        for char in text:
+            column = self._columns.get(char)
+            if column is None or (state := self.next[state][column]) == NO_STATE:
+                return False
+        return self.accepting[state]
 
 
 @dataclass(frozen=True)
@@ -85,13 +112,23 @@ def compile_language(constraints: Constraints, charset: str, time_steps: int) ->
 
     Args:
         constraints: what the user allows.
-        charset: the model's characters, in the order of its classes.
+        charset: the model's characters, in the order of its classes; where the constraints ignore case, they
+            are folded here, if they are not already.
         time_steps: T of the model; an answer needs one for each character and one between repeats.
 
     Raises:
         ConstraintError: a text that cannot be read, constraints that allow nothing that fits the time steps,
             or an automaton that is too large.
     """
+    if constraints.ignore_case:
+        charset = fold_charset(charset)
+        among = constraints.charset
+        constraints = replace(constraints, charset=None if among is None else fold_charset(among))
+    language = _compile(constraints, charset, time_steps)
+    return replace(language, ignore_case=True) if constraints.ignore_case else language
+
+
+def _compile(constraints: Constraints, charset: str, time_steps: int) -> Language:
     allowed = _allowed_characters(constraints, charset, time_steps)
     form = _compile_form(constraints, allowed, time_steps)
     if form.automaton.is_empty:
@@ -107,10 +144,11 @@ def compile_language(constraints: Constraints, charset: str, time_steps: int) ->
             f"{_named(constraints)} no answer of fewer than {needed} time steps, the model has {time_steps}"
         )
     if constraints.lexicon is not None:
-        is_alone = constraints == Constraints(lexicon=constraints.lexicon)
-        words, dropped = filter_words(
-            constraints.lexicon.words, charset, time_steps, None if is_alone else form.accepts
-        )
+        is_alone = replace(constraints, lexicon=None).is_free
+        wished: Sequence[str] = constraints.lexicon.words
+        if constraints.ignore_case:
+            wished = sorted(set(map(fold_text, wished)))
+        words, dropped = filter_words(wished, charset, time_steps, None if is_alone else form.accepts)
         return _hull(words, dropped, charset)
     language = _expand(form, charset, needed)
     size = len(language.next) * (len(language.classes) + 1) * time_steps
@@ -143,8 +181,9 @@ def _allowed_characters(constraints: Constraints, charset: str, time_steps: int)
 def _compile_form(constraints: Constraints, chars: str, time_steps: int) -> _Form:
     """What length, pattern and regex allow of these characters, up to `time_steps` of them."""
     pattern, regex = constraints.pattern, constraints.regex
-    masks = match_pattern(pattern, chars) if pattern is not None else []
-    expression = regex_places(regex, chars) if regex is not None else NO_PLACES
+    blind = constraints.ignore_case
+    masks = match_pattern(pattern, chars, blind) if pattern is not None else []
+    expression = regex_places(regex, chars, blind) if regex is not None else NO_PLACES
     blocks = _blocks([*masks, *expression.takes], len(chars))
     automata = [_length_automaton(constraints, time_steps, len(blocks))]
     if pattern is not None:
@@ -220,9 +259,8 @@ def _expand(form: _Form, charset: str, min_frames: int) -> Language:
     rows = form.automaton.next
     check_size(len(rows), len(rows) * len(pairs), "the combination of the constraints")
     expanded = tuple(tuple(row.get(block, NO_STATE) for _, block in pairs) for row in rows)
-    return Language(
-        tuple(class_id for class_id, _ in pairs), expanded, form.automaton.accepting, None, min_frames
-    )
+    classes = tuple(class_id for class_id, _ in pairs)
+    return Language(classes, expanded, form.automaton.accepting, None, min_frames, charset)
 
 
 def _hull(words: tuple[str, ...], dropped: DroppedWords, charset: str) -> Language:

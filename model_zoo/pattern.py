@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from model_zoo.errors import ConstraintError
+from model_zoo.folding import fold_character
 from model_zoo.visible import visible
 
 # Of a pattern or an expression in a message, in characters.
@@ -19,6 +20,8 @@ KINDS: dict[str, tuple[str, Callable[[str], bool]]] = {
     "D": ("a decimal digit", str.isdecimal),  # of any script, but neither a superscript nor a fraction
     "?": ("a character", lambda char: True),
 }
+# Without case, what has a case is one kind, whatever case its folded form is in.
+_CASED = ("a letter that has a case", lambda char: char.islower() or char.isupper())
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,12 @@ def quoted(text: str) -> str:
     return f"'{shown}'" if len(shown) <= MAX_QUOTED else f"'{shown[:MAX_QUOTED]}...'"
 
 
-def parse_pattern(text: str) -> tuple[Place, ...]:
+def parse_pattern(text: str, ignore_case: bool = False) -> tuple[Place, ...]:
     """The places of a pattern.
 
     `L` is a letter, `l` a lower-case one, `U` an upper-case one, `D` a decimal digit, `?` any character;
-    every other character stands for itself, and so does any character after `\\`.
+    every other character stands for itself, and so does any character after `\\`. With `ignore_case` the
+    places take folded characters: `l` and `U` any letter that has a case, a literal its folded form.
 
     Raises:
         ConstraintError: an empty pattern, or one that ends in the middle of an escape.
@@ -60,26 +64,28 @@ def parse_pattern(text: str) -> tuple[Place, ...]:
                 raise ConstraintError(
                     f"pattern {quoted(text)} ends with a lone backslash; write two for the character itself"
                 )
-            places.append(_literal(literal))
+            places.append(_literal(literal, ignore_case))
         elif char in KINDS:
-            places.append(Place(*KINDS[char]))
+            places.append(Place(*(_CASED if ignore_case and char in "lU" else KINDS[char])))
         else:
-            places.append(_literal(char))
+            places.append(_literal(char, ignore_case))
     return tuple(places)
 
 
-def _literal(char: str) -> Place:
-    return Place(quoted(char), char.__eq__)
+def _literal(char: str, ignore_case: bool) -> Place:
+    return Place(quoted(char), (fold_character(char) if ignore_case else char).__eq__)
 
 
-def match_pattern(text: str, chars: str) -> list[int]:
+def match_pattern(text: str, chars: str, ignore_case: bool = False) -> list[int]:
     """For each place of a pattern the characters that it takes, as a set of bits: bit i is chars[i].
+
+    With `ignore_case` the characters are folded ones.
 
     Raises:
         ConstraintError: a pattern that cannot be read, or a place that none of the characters fits.
     """
     masks = []
-    for number, place in enumerate(parse_pattern(text), 1):
+    for number, place in enumerate(parse_pattern(text, ignore_case), 1):
         mask = sum(1 << i for i, char in enumerate(chars) if place.takes(char))
         if not mask:
             raise ConstraintError(

@@ -100,8 +100,8 @@ def parse_regex(text: str) -> None:
     regex_places(text, "")
 
 
-def regex_places(text: str, chars: str) -> Places:
-    """The places of an expression, and which of `chars` each takes.
+def regex_places(text: str, chars: str, ignore_case: bool = False) -> Places:
+    """The places of an expression, and which of `chars` each takes; without case as by `re.IGNORECASE`.
 
     Raises:
         ConstraintError: as `parse_regex`.
@@ -109,7 +109,7 @@ def regex_places(text: str, chars: str) -> Places:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of sets that a later Python may read otherwise
-            tree = _parser.parse(text)
+            tree = _parser.parse(text, re.IGNORECASE if ignore_case else 0)
         builder = _Builder(text, chars)
         part = builder.sequence(tree, _Where(tree.state.flags))
     except RecursionError as error:

@@ -119,7 +119,8 @@ class Solver:
 
         Args:
             images: each the bytes of a file, its path, a Pillow image, or pixels, as `read_image` takes them.
-            constraints: which texts are allowed; None for what the model's card says.
+            constraints: which texts are allowed, and whether case is ignored; None for what the model's card
+                says.
             decoder: one of `decode.METHODS`; None for `exact`.
             beam_width: of `beam`; None for the card's.
             n_best: readings wanted for each image.
@@ -135,7 +136,8 @@ class Solver:
         if constraints is None:
             constraints = NO_CONSTRAINTS if self.card.constraints is None else self.card.constraints.parse()
         # Compiled here, before several threads would do it at once.
-        tabulate(compile_language(constraints, self.charset.chars, self.card.time_steps), self.charset.chars)
+        language = compile_language(constraints, self.charset.chars, self.card.time_steps)
+        tabulate(language, language.charset)
         decode_batch = partial(
             decode,
             charset=self.charset,

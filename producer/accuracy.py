@@ -152,8 +152,10 @@ class _Tally:
         self.outside += bool(beyond_model or left_out)
         self.outside_characters.update(beyond_model | left_out)
         texts = self._allowed.texts
-        # Without case a label stands for many texts, of which some may be allowed.
-        if texts is not None and not (self._ignore_case or beyond_model or left_out):
+        # Without case a label stands for many texts, of which some may be allowed; where the job was read
+        # without case as well, it is known of all of them at once.
+        is_known = self._allowed.ignore_case or not self._ignore_case
+        if texts is not None and is_known and not (beyond_model or left_out):
             self._count_ruled_out(label, texts)
 
     def _count_ruled_out(self, label: str, texts: Container[object]) -> None:

@@ -30,6 +30,7 @@ class Allowed:
         charset_by: who said so, for a note.
         texts: the texts that the other constraints allowed; None where there were none, or nobody knows.
         rules: those other constraints, each by itself.
+        ignore_case: whether the texts stand for those that differ from them in case alone.
         has_lost_words: whether nobody knows because the job's lexicon is missing, or no longer what was sent.
     """
 
@@ -37,28 +38,15 @@ class Allowed:
     charset_by: str = "--charset"
     texts: Container[object] | None = None
     rules: tuple[Rule, ...] = ()
+    ignore_case: bool = False
     has_lost_words: bool = False
 
 
 class AllowedTexts:
-    """The texts of a language, to ask for one after another.
+    """The texts of a language, to ask for one after another."""
 
-    Args:
-        language: of the job's constraints.
-        charset: of its model.
-    """
-
-    def __init__(self, language: Language, charset: str) -> None:
+    def __init__(self, language: Language) -> None:
         self._language = language
-        self._words = None if language.words is None else frozenset(language.words)
-        self._columns = {charset[class_id - 1]: k for k, class_id in enumerate(language.classes)}
 
     def __contains__(self, text: object) -> bool:
-        if self._words is not None:
-            return text in self._words
-        state = 0
-        for char in str(text):
-            column = self._columns.get(char)
-            if column is None or (state := self._language.next[state][column]) < 0:
-                return False
-        return self._language.accepting[state]
+        return self._language.allows(str(text))

@@ -83,7 +83,6 @@ def main() -> None:
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @option("--model", metavar="NAME[@FINGERPRINT]", help="Model to read with; a path with the embedded default.")
 @option("--labels", default="stem", metavar="stem|none|FILE.csv", help="Where the right texts stand.")
-@option("--ignore-case", is_flag=True, help="Compare answers and labels without case.")
 @option("--from-list", metavar="LIST", help="File with the names to send, one a line; - is standard input.")
 @option("--min-probability", type=FiniteRange(0, 1), metavar="P",
         help="Answers below it are unsure: they count as not right. [default: none]")  # fmt: skip

@@ -11,7 +11,7 @@ from redis.exceptions import AuthenticationError, RedisError
 
 from producer.errors import BrokerUnreachable, UsageError
 from worker.broker import BrokerURLError, redact
-from worker.contract import KEY_PREFIX, WIRE_VERSION, WorkerInfo
+from worker.contract import KEY_PREFIX, WIRE_VERSION, JobOptions, WorkerInfo
 from worker.store import Store, connect
 
 _LOOK_EVERY_S = 0.2
@@ -97,6 +97,21 @@ def wait_for_model(
             raise BrokerUnreachable(_nobody(store, workers, model, wait_s))
         while_waiting(workers)
         time.sleep(_LOOK_EVERY_S)
+
+
+def check_case(options: JobOptions, workers: list[WorkerInfo]) -> None:
+    """Refuse a job that ignores case where a worker is older than that.
+
+    Such a worker would refuse each of the job's batches, and the images in them would have no answer.
+
+    Raises:
+        UsageError: there is one; the message names it.
+    """
+    if options.ignore_case and (old := [info.name for info in workers if not info.can_ignore_case]):
+        raise UsageError(
+            f"--ignore-case is not known to worker {', '.join(sorted(old))}, of an older captchafleet; "
+            "install this one there as well, or leave --ignore-case out"
+        )
 
 
 def _nobody(store: Store, workers: list[WorkerInfo], model: str | None, wait_s: float) -> str:

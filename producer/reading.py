@@ -113,7 +113,7 @@ def check_feasible(
         UsageError: constraints that allow nothing the model could answer.
     """
     try:
-        constraints = texts_of(reading.options).parse(lexicon)
+        constraints = texts_of(reading.options).parse(lexicon, reading.options.ignore_case)
         return compile_language(constraints, str(card["charset"]), int(card["time_steps"])).dropped
     except ConstraintError as error:
         added = f" (its card adds: {', '.join(reading.from_card)})" if reading.from_card else ""

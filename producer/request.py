@@ -43,8 +43,8 @@ class SubmitRequest:
         from_list: a file with the names to send; None for all of the directory.
         model: NAME, NAME@FINGERPRINT, or with the embedded default a path; None for the default.
         labels: `stem`, `none` or a CSV file.
-        ignore_case: compare labels and answers without case.
-        options: how images are read; its lexicon is that of the next field.
+        ignore_case: read upper and lower case as one, and compare labels and answers without case.
+        options: how images are read; its `ignore_case` is the one above, its lexicon that of the next field.
         lexicon: a file of the words that an answer may be.
         unconstrained: leave the constraints of the model's card out.
         limits: how much travels together.
@@ -69,7 +69,7 @@ class Checked:
     """A request that nothing is wrong with, and its files, read now: they may change while the job runs.
 
     Attributes:
-        request: with the lexicon's digest among its options.
+        request: with what it says of case, and the lexicon's digest, among its options.
         labels: what the images should read.
         lexicon: the words that an answer may be; None without a lexicon.
     """
@@ -91,8 +91,9 @@ def check(request: SubmitRequest, transport: Transport) -> Checked:
         lexicon = None if request.lexicon is None else read_lexicon(request.lexicon)
     except ConstraintError as error:
         raise UsageError(str(error)) from error
-    if lexicon is not None:
-        request = replace(request, options=replace(request.options, lexicon=lexicon.digest))
+    digest = None if lexicon is None else lexicon.digest
+    options = replace(request.options, ignore_case=request.ignore_case, lexicon=digest)
+    request = replace(request, options=options)
     check_decoder(request.options)
     labels = parse_labels_option(request.labels)
     if not request.directory.is_dir():

@@ -14,7 +14,7 @@ from model_zoo.words import DroppedWords
 from producer.broker import Broker
 from producer.display import Display
 from producer.errors import BrokerUnreachable, Interrupted, ProducerError, UsageError
-from producer.fleet import open_store, wait_for_model
+from producer.fleet import check_case, open_store, wait_for_model
 from producer.labels import LabelSource
 from producer.manifest import JobFacts, append_line, read_batches, read_facts
 from producer.queue import BatchQueue
@@ -73,6 +73,7 @@ class Session:
         self.display.note(f"job {facts.request.job}: {facts.images:,} images, run folder {self.folder.path}")
         store, workers = self._find_workers()
         served, request = workers[0], facts.request
+        check_case(request.options, workers)
         reading = resolve(request.options, served.model, served.card, request.unconstrained)
         dropped = check_feasible(reading, self.files.lexicon, served.model, served.card)
         self._remember_model(facts, served, dropped)

@@ -9,7 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from model_zoo.constraint_texts import ConstraintTexts
+from model_zoo.constraints import Constraints
 from model_zoo.errors import ConstraintError
+from model_zoo.folding import fold_text
 from model_zoo.language import compile_language
 from model_zoo.lexicon import Lexicon, read_lexicon
 from model_zoo.words import DroppedWords
@@ -43,7 +45,8 @@ def summarise(
         min_probability: None as the job was submitted; 0 makes every answer sure.
 
     Raises:
-        UsageError: no job there, one of which nothing was sent, or one with a charset that is none.
+        UsageError: no job there, one of which nothing was sent, or one with a charset that is none; or its
+            answers have no case and shall be compared with it.
     """
     facts = read_facts(folder.manifest)
     if facts.images is None:
@@ -51,6 +54,11 @@ def summarise(
             f"the scan of {folder.path} was cut short and nothing was sent; `producer resume` begins it again"
         )
     ignore_case = facts.request.ignore_case if ignore_case is None else ignore_case
+    if facts.request.options.ignore_case and not ignore_case:
+        raise UsageError(
+            "this job was submitted with --ignore-case, so its answers are all in lower case and cannot be "
+            "compared with the case of the labels; leave --match-case out, or submit it anew"
+        )
     model, reading = _model(facts), _reading(facts)
     by_worker: Counter[str] = Counter()
     tally = DecodingTally()
@@ -137,20 +145,20 @@ def _allowed(folder: RunFolder, facts: JobFacts, reading: Reading, model: ModelF
     others = [constraint for constraint in _held(facts, reading) if constraint.kind != "charset"]
     if model.charset is None:
         return Allowed(rules=_names(others), has_lost_words=not is_known)
-    texts = None
+    texts, blind = None, reading.options.ignore_case
     try:
-        constraints = texts_of(reading.options).parse(words)
+        constraints = texts_of(reading.options).parse(words, blind)
         if others and is_known and model.time_steps is not None:
             language = compile_language(constraints, model.charset, model.time_steps)
-            texts = AllowedTexts(language, model.charset)
+            texts = AllowedTexts(language)
     except ConstraintError as error:  # `submit` took no such constraint: the manifest was changed since
         raise UsageError(f"the manifest of job {facts.request.job} cannot be used: {error}") from error
-    among = constraints.charset
     return Allowed(
-        charset=None if among is None else "".join(char for char in model.charset if char in among),
+        charset=None if constraints.charset is None else _among(constraints, model.charset),
         charset_by=HeldConstraint("charset", "", "charset" in reading.from_card).name,
         texts=texts,
-        rules=_names(others) if texts is None else _rules(others, words, model),
+        rules=_names(others) if texts is None else _rules(others, words, model, blind),
+        ignore_case=blind,
         has_lost_words=not is_known,
     )
 
@@ -159,7 +167,15 @@ def _names(held: list[HeldConstraint]) -> tuple[Rule, ...]:
     return tuple(Rule(constraint.name) for constraint in held)
 
 
-def _rules(held: list[HeldConstraint], words: Lexicon | None, model: ModelFacts) -> tuple[Rule, ...]:
+def _among(constraints: Constraints, charset: str) -> str:
+    """The model's characters that a charset allows, in either case where case is ignored."""
+    among, fold = constraints.charset or "", fold_text if constraints.ignore_case else str
+    return "".join(char for char in charset if fold(char) in fold(among))
+
+
+def _rules(
+    held: list[HeldConstraint], words: Lexicon | None, model: ModelFacts, blind: bool
+) -> tuple[Rule, ...]:
     """Each constraint by itself, where there are several to tell apart."""
     charset, time_steps = model.charset, model.time_steps
     if len(held) == 1 or charset is None or time_steps is None:
@@ -169,11 +185,12 @@ def _rules(held: list[HeldConstraint], words: Lexicon | None, model: ModelFacts)
         is_words = constraint.kind == "lexicon"
         texts = ConstraintTexts() if is_words else ConstraintTexts(**{constraint.kind: constraint.text})
         try:
-            language = compile_language(texts.parse(words if is_words else None), charset, time_steps)
+            constraints = texts.parse(words if is_words else None, blind)
+            language = compile_language(constraints, charset, time_steps)
         except ConstraintError:  # alone it takes too large an automaton
             rules.append(Rule(constraint.name))
         else:
-            rules.append(Rule(constraint.name, AllowedTexts(language, charset)))
+            rules.append(Rule(constraint.name, AllowedTexts(language)))
     return tuple(rules)
 
 

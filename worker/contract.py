@@ -45,6 +45,9 @@ _BLOB_MAGIC = b"CFB1"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # Fields of an answer that are left out of its JSON where there is nothing to say.
 _LEFT_OUT_IF_NONE = frozenset({"proven", "allowed_mass", "probability_high", "seen"})
+# Options that are younger than the wire's version: left out where they are not wanted, so that a worker that
+# does not know them reads every job without them, and refuses one with them like any option it does not know.
+_LEFT_OUT_IF_FALSE = frozenset({"ignore_case"})
 
 
 class ContractError(Exception):
@@ -119,10 +122,11 @@ class JobOptions:
     regex: str | None = None  # as given to --regex; None: any
     lexicon: str | None = None  # sha256 of the text of the lexicon, which is stored once per job; None: any
     max_image_bytes: int = 10 * 2**20  # larger files are answered too_many_bytes
+    ignore_case: bool = False  # read upper and lower case as one, answer in lower case
 
     def digest(self) -> str:
         """The first 16 hex digits of the sha256 of the canonical JSON."""
-        return hashlib.sha256(_dump(asdict(self)).encode()).hexdigest()[:16]
+        return hashlib.sha256(encode(self).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -201,6 +205,7 @@ class WorkerInfo:
         host: name of its machine.
         visibility_timeout_s: after this long Redis gives a batch of its to another worker.
         instance: random; tells a restarted worker from the one before it under the same name.
+        can_ignore_case: whether it knows `JobOptions.ignore_case`; an older one does not say so.
     """
 
     name: str
@@ -211,6 +216,7 @@ class WorkerInfo:
     host: str = ""
     visibility_timeout_s: float = 0.0
     instance: str = ""
+    can_ignore_case: bool = False
     version: int = WIRE_VERSION
 
 
@@ -260,8 +266,13 @@ def encode(message: Task | JobOptions | BatchResult | WorkerInfo) -> str:
 
 
 def lean(fields_of_one: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A `dict_factory` for `dataclasses.asdict`: an answer without what there is nothing to say of."""
-    return {key: value for key, value in fields_of_one if value is not None or key not in _LEFT_OUT_IF_NONE}
+    """A `dict_factory` for `dataclasses.asdict`: a message without what there is nothing to say of."""
+    return {
+        key: value
+        for key, value in fields_of_one
+        if not (value is None and key in _LEFT_OUT_IF_NONE)
+        and not (value is False and key in _LEFT_OUT_IF_FALSE)
+    }
 
 
 def encode_lexicon(text: str) -> bytes:
@@ -322,6 +333,8 @@ def decode_options(text: str | bytes) -> JobOptions:
     for name in ("charset", "length", "pattern", "regex", "lexicon"):
         if not isinstance(value := getattr(options, name), str | None):
             raise ContractError(f"the job's {name} is {value!r:.80}, expected a string or null")
+    if not isinstance(options.ignore_case, bool):
+        raise ContractError(f"the job's ignore_case is {options.ignore_case!r:.80}, expected true or false")
     if options.lexicon is not None and not _SHA256.fullmatch(options.lexicon):
         raise ContractError(f"the job's lexicon is {options.lexicon!r:.80}, expected a sha256 in hex")
     return options
@@ -341,6 +354,10 @@ def decode_worker(text: str | bytes) -> WorkerInfo:
     timed = type(known.get("visibility_timeout_s", 0.0)) in (int, float)
     if not (named and timed and isinstance(card, dict) and isinstance(card.get("charset"), str)):
         raise ContractError(f"a worker's announcement does not fit: {data!r:.200}")
+    if not isinstance(known.get("can_ignore_case", False), bool):
+        raise ContractError(
+            f"a worker's can_ignore_case is {known['can_ignore_case']!r:.80}, expected true or false"
+        )
     if type(card.get("time_steps")) is not int:
         raise ContractError(
             f"a worker's card has {card.get('time_steps')!r:.80} time steps, expected a number"

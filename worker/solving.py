@@ -106,7 +106,9 @@ def job_constraints(job_id: str, options: JobOptions, lexicons: Lexicons) -> Con
         LexiconMissing: the job's lexicon is not there, or not whole.
     """
     lexicon = None if options.lexicon is None else lexicons.get(job_id, options.lexicon)
-    return parse_constraints(options.charset, options.length, options.pattern, options.regex, lexicon)
+    return parse_constraints(
+        options.charset, options.length, options.pattern, options.regex, lexicon, options.ignore_case
+    )
 
 
 def served_card(settings: Settings) -> ModelCard:

@@ -234,4 +234,5 @@ def _announcement() -> WorkerInfo:
         host=socket.gethostname(),
         visibility_timeout_s=_Child.settings.visibility_timeout_s,
         instance=os.environ[_INSTANCE_VARIABLE],
+        can_ignore_case=True,
     )

@@ -63,6 +63,7 @@ def _decoding(summary: RunSummary) -> dict[str, Any]:
     facts = summary.decoding
     return {
         "decoder": summary.options.decoder,
+        "ignore_case": summary.options.ignore_case,
         "constraints": [asdict(constraint) for constraint in facts.constraints],
         "lexicon": None if facts.lexicon is None else asdict(facts.lexicon),
         "proven": facts.proven,

@@ -8,6 +8,7 @@ from typing import Any
 
 from model_zoo.constraint_texts import dropped_note
 from model_zoo.constraints import parse_charset
+from model_zoo.folding import fold_charset
 from model_zoo.visible import visible_character
 from producer.decoding import DecodingFacts
 from producer.figures import AccuracyReport
@@ -184,7 +185,7 @@ class RunSummary:
         lexicon = self.decoding.lexicon
         told = (
             self.accuracy.seen.warning,
-            _lacking(self.options.charset, self.model.charset),
+            _lacking(self.options, self.model.charset),
             lexicon and dropped_note(lexicon.dropped, lexicon.words),
             self.decoding.doubt,
             self.decoding.uncertainty if self.options.decoder == "exact" else None,
@@ -192,11 +193,14 @@ class RunSummary:
         return (*self.note, *(sentence for sentence in told if sentence), *self.accuracy.notes)
 
 
-def _lacking(asked: str | None, charset: str | None) -> str | None:
+def _lacking(options: JobOptions, charset: str | None) -> str | None:
     """A sentence about the characters of `--charset` that the model's charset has not; None without any."""
-    if asked is None or charset is None:
+    if options.charset is None or charset is None:
         return None
-    lacking = [visible_character(char) for char in parse_charset(asked) if char not in charset]
+    asked = parse_charset(options.charset)
+    if options.ignore_case:
+        asked, charset = fold_charset(asked), fold_charset(charset)
+    lacking = [visible_character(char) for char in asked if char not in charset]
     if not lacking:
         return None
     named = lacking[:MAX_LACKING_NAMED]

@@ -231,7 +231,8 @@ def _decoding(summary: RunSummary) -> str:
     width = f", width {options.beam_width}" if options.decoder in ("beam", "alignment-beam") else ""
     held = [_constraint(constraint, summary.decoding.lexicon) for constraint in summary.decoding.constraints]
     allowed = ", ".join(held) or "any text of the model's characters"
-    return f"{options.decoder}{width}, {options.n_best} best; {allowed}"
+    case = "; case ignored, answers in lower case" if options.ignore_case else ""
+    return f"{options.decoder}{width}, {options.n_best} best; {allowed}{case}"
 
 
 def _constraint(constraint: HeldConstraint, lexicon: LexiconFacts | None) -> str:

@@ -29,7 +29,7 @@ TEXTS = ["", "a", "ab", "aab", "ab1", "ab12", "ba", "11", "aaaa", "xa"]
 
 
 def allowed(texts: ConstraintTexts, words: Lexicon | None = None) -> AllowedTexts:
-    return AllowedTexts(compile_language(texts.parse(words), CHARSET, T), CHARSET)
+    return AllowedTexts(compile_language(texts.parse(words), CHARSET, T))
 
 
 CASES = [

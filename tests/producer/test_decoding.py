@@ -222,6 +222,7 @@ def test_report_json_tells_what_held_and_from_where() -> None:
 
     assert report["decoding"] == {
         "decoder": "exact",
+        "ignore_case": False,
         "constraints": [
             {"kind": "charset", "text": "abc", "from_card": True},
             {"kind": "lexicon", "text": "/words.txt", "from_card": False},

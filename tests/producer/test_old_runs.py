@@ -97,6 +97,7 @@ def test_it_is_measured_again(run: Path) -> None:
     assert report["exact_match"]["right"] == 1
     assert report["decoding"] == {
         "decoder": "beam",
+        "ignore_case": False,
         "constraints": [{"kind": "length", "text": "5", "from_card": False}],
         "lexicon": None,
         "proven": 0,
