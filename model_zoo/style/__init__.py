@@ -1,0 +1,1 @@
+"""Read one style of captcha, learnt from a few hundred labelled images of it."""
