@@ -91,8 +91,9 @@ def check(request: SubmitRequest, transport: Transport) -> Checked:
         lexicon = None if request.lexicon is None else read_lexicon(request.lexicon)
     except ConstraintError as error:
         raise UsageError(str(error)) from error
-    digest = None if lexicon is None else lexicon.digest
-    options = replace(request.options, ignore_case=request.ignore_case, lexicon=digest)
+    options = replace(request.options, ignore_case=request.ignore_case)
+    if lexicon is not None:
+        options = replace(options, lexicon=lexicon.digest)
     request = replace(request, options=options)
     check_decoder(request.options)
     labels = parse_labels_option(request.labels)

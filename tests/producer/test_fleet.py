@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,8 +13,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from producer import fleet
 from producer.errors import EXIT_UNREACHABLE, EXIT_USAGE, BrokerUnreachable, UsageError
-from producer.fleet import open_store, serving, split_model, wait_for_model
-from worker.contract import WorkerInfo
+from producer.fleet import check_case, open_store, serving, split_model, wait_for_model
+from worker.contract import JobOptions, WorkerInfo
 
 ONE, TWO = "0123456789abcdef", "fedcba9876543210"
 SMALL = WorkerInfo("cpu-1@here", "crnn-small", ONE)
@@ -72,6 +73,20 @@ def test_without_a_name_two_models_are_listed() -> None:
         serving([LARGE, SMALL], None)
     assert str(caught.value) == (
         f"no model is named; choose one with --model: crnn-large@{TWO}, crnn-small@{ONE}"
+    )
+
+
+def test_a_worker_that_cannot_ignore_case_is_named_before_anything_is_sent() -> None:
+    blind = JobOptions(ignore_case=True)
+    able = replace(SMALL, name="cpu-9@here", can_ignore_case=True)
+
+    check_case(blind, [able])
+    check_case(JobOptions(), [SMALL, able])
+    with pytest.raises(UsageError) as caught:
+        check_case(blind, [SMALL_TOO, able, SMALL])
+    assert str(caught.value) == (
+        "--ignore-case is not known to worker cpu-1@here, cpu-2@here, of an older captchafleet; "
+        "install this one there as well, or leave --ignore-case out"
     )
 
 

@@ -75,6 +75,7 @@ def test_a_task_survives_its_message(task: Task) -> None:
         *[st.none() | TEXTS] * 4,
         st.none() | st.just("ab" * 32),
         st.integers(1, 2**30),
+        st.booleans(),
     )
 )
 def test_options_survive_and_keep_their_hash(options: JobOptions) -> None:
@@ -96,7 +97,7 @@ def test_a_result_survives_the_stream(answers: list[Answer], status: Any) -> Non
 
 def test_an_announcement_survives_redis() -> None:
     card = {"charset": "ab", "time_steps": 50, "accuracy": []}
-    info = WorkerInfo("cpu-1@here", "crnn", "0" * 16, card, "cpu", "here", 150.0, "5f3a")
+    info = WorkerInfo("cpu-1@here", "crnn", "0" * 16, card, "cpu", "here", 150.0, "5f3a", True)
 
     assert decode_worker(encode(info)) == info
 
@@ -117,6 +118,7 @@ def test_options_that_differ_have_another_hash() -> None:
         JobOptions(regex="5"),
         JobOptions(lexicon="5" * 64),
         JobOptions(max_image_bytes=5),
+        JobOptions(ignore_case=True),
     ]
 
     assert len({each.digest() for each in options}) == len(options)

@@ -103,13 +103,14 @@ def test_a_batch_of_no_image_has_no_answer() -> None:
 def test_the_jobs_options_reach_the_solver() -> None:
     solver = FakeSolver()
 
-    solve(solver, b"cat", options=JobOptions("exact", 25, 3, ":digits:a", "4-6", "DDDD", "1.*", None, 5000))
+    asked = JobOptions("exact", 25, 3, ":digits:a", "4-6", "DDDD", "1.*", None, 5000, ignore_case=True)
+    solve(solver, b"cat", options=asked)
 
     assert solver.calls == [
         (
             1,
             {
-                "constraints": Constraints("0123456789a", 4, 6, "DDDD", "1.*"),
+                "constraints": Constraints("0123456789a", 4, 6, "DDDD", "1.*", ignore_case=True),
                 "decoder": "exact",
                 "beam_width": 25,
                 "n_best": 3,
