@@ -16,6 +16,7 @@ from model_zoo.architectures.crnn import CrnnSmall
 from model_zoo.architectures.crnn_resnet34 import CrnnResnet34
 from model_zoo.architectures.plain import CrnnPlain
 from model_zoo.architectures.positional import XResnet34Flat, XResnet34Pool
+from model_zoo.architectures.wide import CrnnWide
 from model_zoo.errors import CardError
 
 Builder = Callable[..., nn.Module]
@@ -85,6 +86,11 @@ register(
     "crnn-plain", CrnnPlain, "Four plain convolutions and one BiLSTM, a frame per 8 columns, read by CTC."
 )
 register("crnn-nano", _nano, "crnn-plain with half the channels: for speed on CPUs.")
+register(
+    "crnn-wide",
+    CrnnWide,
+    "Four convolutions, two residual blocks and one BiLSTM: for many styles, read by CTC.",
+)
 register("crnn-small", CrnnSmall, "Residual CNN and one BiLSTM, a frame per 8 columns, read by CTC.")
 register(
     "crnn-resnet34",

@@ -48,9 +48,11 @@ class CrnnPlain(nn.Module):
         if len(channels) != len(_STRIDES):
             raise ValueError(f"channels are {list(channels)}; expected {len(_STRIDES)} numbers")
         steps = zip(pairwise((1, *channels)), _KERNELS, _STRIDES, strict=True)
-        self.convolutions = nn.Sequential(*(_step(*sizes, kernel, stride) for sizes, kernel, stride in steps))
+        self.convolutions = nn.Sequential(
+            *(convolution(*sizes, kernel, stride) for sizes, kernel, stride in steps)
+        )
         features, rows = channels[-1], -(-height // 16)  # four strides of 2, each rounded up
-        self.collapse = _step(features, features, (rows, 1), (1, 1))
+        self.collapse = convolution(features, features, (rows, 1), (1, 1))
         self.dropout = nn.Dropout(dropout)
         self.recurrent = nn.LSTM(features, hidden, bidirectional=True, batch_first=True)
         self.head = nn.Linear(2 * hidden, n_classes)
@@ -72,7 +74,9 @@ class CrnnPlain(nn.Module):
         return F.log_softmax(logits.float(), dim=-1)
 
 
-def _step(inputs: int, outputs: int, kernel: int | tuple[int, int], stride: tuple[int, int]) -> nn.Module:
+def convolution(
+    inputs: int, outputs: int, kernel: int | tuple[int, int], stride: tuple[int, int]
+) -> nn.Module:
     """Convolution, batch normalisation, ReLU; a square kernel is padded, another one is not."""
     padding = kernel // 2 if isinstance(kernel, int) else 0
     return nn.Sequential(

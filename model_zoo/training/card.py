@@ -45,7 +45,7 @@ def make_card(run: Prepared, sha256: str, exact_match: float | None) -> ModelCar
         max_length=run.length[1],
         data=_training_data(options, run.files, run.selection),
         recipe=asdict(fit.recipe),
-        accuracy=() if exact_match is None else (_accuracy(exact_match, len(run.selection.validation)),),
+        accuracy=() if exact_match is None else (_accuracy(exact_match, len(fit.validation or ())),),
         parameters=count_parameters(fit.network),
         flops_per_image=run.flops,
         licence=options.licence,
@@ -67,7 +67,7 @@ def _description(options: TrainOptions, charset: Charset, length: tuple[int, int
 
 def data_name(options: TrainOptions) -> str:
     """The folder's name; that of the generator where there is no folder."""
-    return "kaptcha" if options.data is None else options.data.resolve().name
+    return options.recipe.generator if options.data is None else options.data.resolve().name
 
 
 def _training_data(

@@ -8,10 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from model_zoo.charset import Charset
 from model_zoo.errors import DataError, UnreadableImage
-from model_zoo.generators import varied
-from model_zoo.generators.labels import KAPTCHA_SLOTS, draw_label, random_source
 from model_zoo.preprocess import read_image, resize_grey, to_batch
 from model_zoo.split import LabelledFile
 
@@ -59,28 +56,6 @@ def load_images(files: Sequence[LabelledFile], height: int, width: int) -> Label
         except UnreadableImage as error:
             raise DataError(f"training image {str(file.path)!r} is unreadable: {error}; remove it") from error
     return LabelledImages(to_batch(images), tuple(file.label for file in files))
-
-
-def generate_images(
-    count: int, *, seed: int, epoch: int, charset: Charset, length: tuple[int, int], size: tuple[int, int]
-) -> LabelledImages:
-    """Fresh synthetic images for one epoch; never a label that is reserved for examples.
-
-    Args:
-        count: how many, at least 1.
-        seed: of the run.
-        epoch: each epoch has images of its own.
-        charset: the characters to draw; for Kaptcha's own alphabet with its frequencies.
-        length: the fewest and the most characters.
-        size: (H, W) of the result.
-    """
-    slots = KAPTCHA_SLOTS if set(charset.chars) == set(KAPTCHA_SLOTS) else charset.chars
-    images, labels = [], []
-    for number in range(count):
-        source = random_source("training", seed, epoch * count + number)
-        labels.append(draw_label("training", source, slots, length))
-        images.append(resize_grey(varied.render(labels[-1], source, varied.Variation()), *size))
-    return LabelledImages(to_batch(images), tuple(labels))
 
 
 def mean_and_std(pixels: torch.Tensor) -> tuple[float, float]:

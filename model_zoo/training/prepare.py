@@ -14,19 +14,18 @@ from model_zoo.architectures import build
 from model_zoo.architectures.cost import count_flops
 from model_zoo.charset import Charset
 from model_zoo.errors import DataError
-from model_zoo.generators.labels import KAPTCHA_SLOTS
 from model_zoo.seen import TrainingImages
 from model_zoo.solver import find_device
 from model_zoo.split import LabelledFile, check_lengths, data_hash, labelled_files
 from model_zoo.training import data
 from model_zoo.training.data import LabelledImages, Normalisation
 from model_zoo.training.fit import Fit, Synthetic, seed_epoch
+from model_zoo.training.generated import alphabet, held_out, lengths, synthetic_images
 from model_zoo.training.recipe import Recipe
 from model_zoo.training.selection import Selection, select
 from model_zoo.training.start import Start, check_start, check_unseen, load_start
 
 DEFAULT_ARCHITECTURE = "crnn-small"
-KAPTCHA_LENGTH = (5, 5)
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ class Prepared:
         self.options = options
         device = find_device(options.device)
         self.files = _files(options)
-        self.length = options.length or KAPTCHA_LENGTH
+        self.length = options.length or lengths(options.recipe)
         if self.files:
             self.length = check_lengths(self.files, options.length)
         self.hash = data_hash(self.files)
@@ -136,14 +135,16 @@ class Prepared:
         self.flops, self.time_steps = count_flops(network, options.height, options.width)
         labels = [file.label for file in (*self.selection.training, *self.selection.validation)]
         data.check_labels(labels, self.time_steps, getattr(network, "n_positions", None))
-        training = self._load(self.selection.training)
+        training, validation = self._load(self.selection.training), self._validation()
         synthetic = self._synthetic()
         return Fit(
             network,
             training,
-            self._load(self.selection.validation),
+            validation,
             charset=self.charset,
-            normalise=_normalisation(options.recipe, start, training, synthetic),
+            normalise=_normalisation(
+                options.recipe, start, training if self.files else validation, synthetic
+            ),
             recipe=options.recipe if start is None else replace(options.recipe, start=start.name),
             device=device,
             synthetic=synthetic,
@@ -159,14 +160,12 @@ class Prepared:
         if not recipe.synthetic:
             return None
         size = (self.options.height, self.options.width)
-        return lambda epoch: data.generate_images(
-            recipe.synthetic,
-            seed=recipe.seed,
-            epoch=epoch,
-            charset=self.charset,
-            length=self.length,
-            size=size,
-        )
+        return synthetic_images(recipe, self.charset, self.length, size)
+
+    def _validation(self) -> LabelledImages | None:
+        if self.files or self.options.validation == "none":
+            return self._load(self.selection.validation)
+        return held_out(self.options.recipe, (self.options.height, self.options.width))
 
 
 def _files(options: TrainOptions) -> list[LabelledFile]:
@@ -202,7 +201,7 @@ def _charset(options: TrainOptions, selection: Selection, start: Start | None) -
         check_start(start, "".join(characters), options.height, options.width)
         return Charset(start.card.charset)
     if not selection.training:
-        characters.update(KAPTCHA_SLOTS)
+        characters.update(alphabet(options.recipe))
     return Charset("".join(sorted(characters)))
 
 

@@ -9,6 +9,7 @@ from model_zoo.errors import DataError
 
 PRECISIONS = ("float32", "bfloat16")
 SCHEDULES = ("cosine", "one-cycle")
+GENERATORS = ("kaptcha", "styles")
 PADDINGS = ("border", "reflection")
 
 
@@ -84,6 +85,7 @@ class Recipe:
         loss_per_character: whether the CTC loss of an image is divided by the length of its label.
         normalise: whether mean and deviation of the training images are taken out of every image.
         start: the model of the zoo that the weights come from; "" where they are drawn.
+        generator: of the generated images: `kaptcha`, or `styles`, each in a style of its own.
     """
 
     epochs: int = 60
@@ -105,10 +107,12 @@ class Recipe:
     loss_per_character: bool = False
     normalise: bool = True
     start: str = ""
+    generator: str = "kaptcha"
 
     def __post_init__(self) -> None:
         _check("precision", self.precision, PRECISIONS)
         _check("schedule", self.schedule, SCHEDULES)
+        _check("generator", self.generator, GENERATORS)
         _check("padding", self.augmentation.padding, PADDINGS)
 
 
@@ -123,6 +127,9 @@ _LIGHT = Augmentation(
     ripple_pixels=0.4, contrast=0.2, brightness=0.1, noise=0.03, strokes=0.5,
 )  # fmt: skip
 
+# The images come bent, shaded and struck through.
+_GENERIC = replace(STILL, contrast=0.1, brightness=0.05, shift_x=0.02, shift_y=0.03, scale=0.04)
+
 # By name, for `--recipe`. `post`: "Captcha prediction - From CNN to CRNN" (2022), which trains with fastai's
 # defaults (fit_one_cycle, Adam, Rotate, Brightness, Contrast; seen in its source), so they are its values.
 RECIPES = {
@@ -130,6 +137,18 @@ RECIPES = {
     # No real image at all; then, from there, real images alone.
     "kaptcha-zero": Recipe(epochs=6, synthetic=20_000, augmentation=_LIGHT, precision="bfloat16"),
     "kaptcha": Recipe(epochs=20, learning_rate=1e-3, augmentation=_LIGHT, precision="bfloat16"),
+    # The body that other styles start from.
+    "generic": Recipe(
+        epochs=60,
+        synthetic=40_000,
+        batch_size=64,
+        learning_rate=2e-3,
+        warm_up=0.05,
+        averaging=0.9995,
+        augmentation=_GENERIC,
+        precision="bfloat16",
+        generator="styles",
+    ),
     "post": Recipe(
         batch_size=8,
         weight_decay=0.01,

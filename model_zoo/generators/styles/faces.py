@@ -1,0 +1,120 @@
+"""Font faces and the masks of their glyphs, cached: what makes rendering quick."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import ImageFont
+
+from model_zoo.errors import DataError
+
+SHIPPED = Path(__file__).parent.parent / "fonts"
+LISTED = Path(__file__).parent / "faces.txt"
+SYSTEM = Path("/usr/share/fonts")  # where Debian's packages put theirs
+
+SIZES = (22, 36, 60)  # pixels of an em: masks are only drawn so large, and scaled from there
+
+Mask = np.ndarray[Any, np.dtype[np.uint8]]
+
+
+@dataclass(frozen=True)
+class Face:
+    """One font file.
+
+    Attributes:
+        path: of the file.
+        capitals: whether small letters look like capitals, so that only capitals can be told by it.
+        display: whether it is a fancy face, which is drawn less often.
+    """
+
+    path: str
+    capitals: bool = False
+    display: bool = False
+
+
+@dataclass(frozen=True)
+class Glyph:
+    """One character at one size.
+
+    Attributes:
+        mask: coverage 0 to 255, (rows, columns), no larger than the ink.
+        left: pixels from the origin to the first column.
+        top: pixels from the baseline down to the first row; negative above.
+        advance: pixels to the next origin.
+    """
+
+    mask: Mask
+    left: int
+    top: int
+    advance: float
+
+
+@cache
+def shipped_faces() -> tuple[Face, ...]:
+    """The faces that come with this package; the same everywhere."""
+    return tuple(Face(str(path)) for path in sorted(SHIPPED.iterdir()) if path.suffix in (".ttf", ".woff"))
+
+
+@cache
+def listed_faces() -> tuple[Face, ...]:
+    """The faces of Debian's packages that the generic model was trained with, see `faces.txt`.
+
+    Raises:
+        DataError: one is not installed.
+    """
+    faces = []
+    for line in LISTED.read_text().splitlines():
+        if line.startswith("#") or not line:
+            continue
+        path, _, kind = line.partition("\t")
+        if not (SYSTEM / path).is_file():
+            raise DataError(
+                f"font {SYSTEM / path} of the list is not there; install the packages named in {LISTED}, "
+                "or draw with the fonts that come along (--fonts shipped)"
+            )
+        faces.append(Face(str(SYSTEM / path), "capitals" in kind, "display" in kind))
+    return tuple(faces)
+
+
+def choose(faces: Sequence[Face], source: random.Random, *, small: bool) -> Face:
+    """One face; a fancy one in a quarter of the draws.
+
+    Args:
+        faces: to choose from.
+        source: of the randomness.
+        small: whether small letters are to be drawn, so that faces of capitals are out.
+    """
+    fancy = source.random() < 0.25
+    for _ in range(50):
+        face = source.choice(faces)
+        if face.display == fancy and not (small and face.capitals):
+            return face
+    return next(face for face in faces if not (small and face.capitals))
+
+
+def mask_size(wanted: float) -> int:
+    """The size that masks are drawn at for an em of so many pixels: the next larger one."""
+    return next((size for size in SIZES if size >= wanted), SIZES[-1])
+
+
+@lru_cache(maxsize=250_000)
+def glyph(path: str, char: str, size: int) -> Glyph:
+    """One character of a font file at an em of `size` pixels."""
+    font = _font(path, size)
+    mask, (left, top) = font.getmask2(char, mode="L", anchor="ls")
+    columns, rows = mask.size
+    pixels = np.array(mask, dtype=np.uint8).reshape(rows, columns)
+    if not pixels.size:
+        pixels = np.zeros((1, 1), np.uint8)
+    return Glyph(pixels, int(left), int(top), font.getlength(char))
+
+
+@lru_cache(maxsize=2_000)
+def _font(path: str, size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(path, size)
