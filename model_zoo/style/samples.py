@@ -19,7 +19,7 @@ from model_zoo.style.listing import Listing, list_folder
 from model_zoo.style.problems import Kind, Problem, Samples
 from model_zoo.style.samples_text import case_of, problems_in_words, quoted, samples_json, shown
 from model_zoo.told import count
-from model_zoo.visible import visible, visible_character
+from model_zoo.visible import visible
 from model_zoo.words import frames_of
 
 __all__ = [
@@ -81,12 +81,11 @@ def read_samples(data: Path, labels: Path | None = None, *, max_length: int = 24
             kept.append(copies)
     kept, rare = _without_rare(kept)
     problems += rare
-    problems.sort(key=lambda problem: shown(problem.path, data))
-    _refuse_what_cannot_be_learned(listing, kept, [*problems, *_of_conflicts(conflicts)])
+    _refuse_what_cannot_be_learned(listing, kept, _in_order([*problems, *_of_conflicts(conflicts)], data))
     lengths = [len(copies.labels[0]) for copies in kept]
     return Samples(
         files=tuple(LabelledFile(copies.files[0], copies.labels[0], copies.sha256) for copies in kept),
-        unusable=tuple(problems),
+        unusable=tuple(_in_order(problems, data)),
         duplicates=tuple(tuple(copies.files) for copies in kept if len(copies.files) > 1),
         conflicts=tuple(tuple(copies.files) for copies in conflicts),
         sizes=Counter(copies.size for copies in kept),
@@ -135,7 +134,8 @@ def _decoded(sha256: str, content: bytes) -> _Copies | str:
 def _wrong_with(label: str, max_length: int) -> tuple[str, Kind] | None:
     for char in label:
         if char.isspace() or not char.isprintable():
-            return f"its label has {visible_character(char)}, which is no visible character", "unprintable"
+            named = "a space" if char == " " else visible(char)
+            return f"its label has {named}, which is no visible character", "unprintable"
     needed = frames_of(label)
     if needed > max_length:
         return f"its label {quoted(label)} needs {needed} time steps, there are {max_length}", "too_long"
@@ -159,6 +159,10 @@ def _without_rare(kept: list[_Copies]) -> tuple[list[_Copies], list[Problem]]:
         kept = stay
 
 
+def _in_order(problems: list[Problem], folder: Path) -> list[Problem]:
+    return sorted(problems, key=lambda problem: shown(problem.path, folder))
+
+
 def _of_conflicts(conflicts: Sequence[_Copies]) -> list[Problem]:
     return [
         problem
@@ -171,9 +175,9 @@ def _refuse_what_cannot_be_learned(
     listing: Listing, kept: Sequence[_Copies], problems: Sequence[Problem]
 ) -> None:
     folder = f"data folder {str(listing.folder)!r}"
-    images = [problem for problem in problems if problem.kind != "not_in_folder"]
     # Who labels some of many images in a CSV file has done nothing wrong.
-    bad = [problem for problem in images if listing.table is None or problem.kind != "no_label"]
+    harmless = {"not_in_folder"} if listing.table is None else {"not_in_folder", "no_label"}
+    bad = [problem for problem in problems if problem.kind not in harmless]
     used = sum(len(copies.files) for copies in kept)
     if used + len(bad) >= FEWEST_IMAGES and len(bad) > used:
         where = "the file names" if listing.table is None else repr(listing.table.name)
@@ -187,7 +191,7 @@ def _refuse_what_cannot_be_learned(
         raise DataError(
             f"{folder} has {count(len(kept), 'usable labelled image')}{copied}, expected at least "
             f"{FEWEST_IMAGES}; add labelled images"
-            + (f"; left out are {_named(images, listing.folder)}" if images else "")
+            + (f"; left out are {_named(bad, listing.folder)}" if bad else "")
         )
     labels = {copies.labels[0] for copies in kept}
     for what, found in (("the label", labels), ("the character", set().union(*labels))):
@@ -195,7 +199,7 @@ def _refuse_what_cannot_be_learned(
             raise DataError(
                 f"all {len(kept):,} usable images in {folder} have {what} {quoted(found.pop())} alone, "
                 "expected several; add images of other texts"
-                + (f"; left out are {_named(images, listing.folder)}" if images else "")
+                + (f"; left out are {_named(bad, listing.folder)}" if bad else "")
             )
 
 
