@@ -1,0 +1,127 @@
+"""What an audit does to a captcha: read it untaught, or learn from some samples and read it then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from model_zoo.cards import find_card
+from model_zoo.constraints import Constraints
+from model_zoo.errors import ConstraintError
+from model_zoo.solver import load_solver
+from model_zoo.split import LabelledFile
+from model_zoo.style import tuning
+from model_zoo.style.audit_plan import Draw
+from model_zoo.style.samples_text import case_of
+
+START = "generic"
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of the answers without having learnt from an image: what everybody sees.
+
+    Attributes:
+        charset: the characters of the labels.
+        min_length: the fewest characters of a label.
+        max_length: the most.
+    """
+
+    charset: str
+    min_length: int
+    max_length: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was read, one text an image.
+
+    Attributes:
+        texts: in the order of the images; empty where nothing could be read.
+        probabilities: of the texts.
+        seconds: trained.
+        epochs: trained.
+        stopped: why it ended.
+    """
+
+    texts: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    seconds: float = 0.0
+    epochs: int = 0
+    stopped: str = "not trained"
+
+
+class Attacker(Protocol):
+    """Someone who reads captchas; tests have a quick one."""
+
+    def model(self) -> str:
+        """NAME@FINGERPRINT of what it begins with."""
+
+    def untaught(self, test: Sequence[LabelledFile], known: Known) -> Outcome:
+        """Read without having learnt from any image of the captcha."""
+
+    def taught(
+        self,
+        draw: Draw,
+        test: Sequence[LabelledFile],
+        *,
+        seconds: float,
+        seed: int,
+        on_moment: Callable[[float], None],
+    ) -> Outcome:
+        """Learn from the draw alone for so long at most, then read; `on_moment` gets seconds now and then."""
+
+
+class Ours:
+    """The attacker that `model-zoo train` gives to everybody: the same start, the same recipe."""
+
+    def model(self) -> str:
+        """Raises ModelNotFound where it did not come along."""
+        card = find_card(START).card
+        return f"{card.name}@{card.fingerprint}"
+
+    def untaught(self, test: Sequence[LabelledFile], known: Known) -> Outcome:
+        """Within the charset and the lengths; characters that the model lacks cannot be read."""
+        case = case_of([known.charset])
+        constraints = Constraints(
+            known.charset,
+            min_length=known.min_length,
+            max_length=known.max_length,
+            ignore_case=case in ("lower", "upper"),  # such labels may be those of pictures with both
+        )
+        try:
+            predictions = load_solver(START).solve([file.path for file in test], constraints)
+        except ConstraintError:  # none of the characters, or lengths beyond its time steps
+            return Outcome(("",) * len(test), (0.0,) * len(test))
+        texts = [it.text or "" for it in predictions]
+        if case == "upper":
+            texts = [text.upper() for text in texts]
+        return Outcome(tuple(texts), tuple(it.probability or 0.0 for it in predictions))
+
+    def taught(
+        self,
+        draw: Draw,
+        test: Sequence[LabelledFile],
+        *,
+        seconds: float,
+        seed: int,
+        on_moment: Callable[[float], None],
+    ) -> Outcome:
+        """By `tuning.tune`, within the characters and the lengths of the draw."""
+        tuned = tuning.tune(
+            draw.training,
+            draw.validation,
+            seconds=seconds,
+            seed=seed,
+            start=START,
+            on_moment=lambda moment: on_moment(moment.seconds),
+        )
+        readings = tuning.read_with(tuned, test)
+        return Outcome(
+            tuple(it.text for it in readings),
+            tuple(it.probability for it in readings),
+            tuned.seconds,
+            tuned.moments[-1].epoch if tuned.moments else 0,
+            tuned.stopped,
+        )

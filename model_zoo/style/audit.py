@@ -1,0 +1,191 @@
+"""How many samples a captcha's reader needs: runs of many sizes, judged on one test part, and a curve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from model_zoo.atomic import check_folder
+from model_zoo.errors import DataError
+from model_zoo.split import LabelledFile
+from model_zoo.style.attack import Attacker
+from model_zoo.style.audit_bench import TARGET, Bench, Clock, Progress
+from model_zoo.style.audit_journal import Head, Journal, Run, of_size
+from model_zoo.style.audit_plan import DRAWS, FEWEST, MIN_SIZES, Plan, make_plan, next_run
+from model_zoo.style.curve import Curve
+from model_zoo.style.samples import Samples
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an audit found.
+
+    Attributes:
+        samples: all labelled images.
+        pool: those that runs learnt from, which are no test images.
+        test: those that judged every run.
+        head: what was planned.
+        runs: finished, the untaught one first.
+        curve: through the runs that learnt.
+        elapsed: seconds that it took.
+        minutes: that it might take.
+    """
+
+    samples: Samples
+    pool: tuple[LabelledFile, ...]
+    test: tuple[LabelledFile, ...]
+    head: Head
+    runs: tuple[Run, ...]
+    curve: Curve
+    elapsed: float
+    minutes: float
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Of the runs that were made, rising, without 0."""
+        return tuple(sorted({run.size for run in self.runs if run.size}))
+
+    @property
+    def draws(self) -> dict[int, int]:
+        """For each planned size, how many runs were made."""
+        return {size: len(of_size(self.runs, size)) for size in self.head.sizes}
+
+    @property
+    def fell_short(self) -> bool:
+        """Whether time left less than the sizes and draws that an audit should have."""
+        return len(self.sizes) < MIN_SIZES or min(self.draws.values()) < DRAWS
+
+    def right(self, run: Run) -> int:
+        """How many of the test images a run read right."""
+        return sum(text == file.label for text, file in zip(run.texts, self.test, strict=True))
+
+
+def audit(
+    samples: Samples,
+    attacker: Attacker,
+    out: Path,
+    *,
+    minutes: float,
+    seed: int = 0,
+    resume: bool = False,
+    clock: Clock | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> Audit:
+    """Make the runs and fit the curve.
+
+    Args:
+        samples: the labelled images.
+        attacker: who learns and reads.
+        out: folder of the journal; made if it is not there.
+        minutes: that everything may take.
+        seed: of the draws and the trainings.
+        resume: go on with the audit that was begun in `out`.
+        clock: running since the command began; None begins now.
+        on_progress: called before, after and during each run.
+
+    Raises:
+        DataError: too few images, a folder that cannot be written or holds another audit, or none to go on.
+    """
+    clock = clock or Clock()
+    test = tuple(file for file in samples.files if file.part == "test")
+    pool = tuple(file for file in samples.files if file.part != "test")
+    if not test or len(pool) < FEWEST + MIN_SIZES - 1:
+        raise DataError(
+            f"{len(test)} of the {len(samples.files)} images fall into the test part and leave {len(pool)} "
+            f"to learn from; an audit needs at least 1 and {FEWEST + MIN_SIZES - 1}, so add images"
+        )
+    check_folder(out)
+    bench = Bench(samples, pool, test, attacker, seed, clock, on_progress, minutes * 60)
+    journal = Journal(out)
+    head, runs = _begun(journal, bench) if _goes_on(journal, resume) else _begin(journal, bench)
+    clock.before += sum(run.wall for run in runs) if resume else 0.0
+    plan = Plan(head.sizes, head.draws, head.seconds, head.short)
+    curve = bench.curve(runs)
+    while following := next_run(
+        plan, _walls(runs), bench.left(), _overhead(runs), _undecided(curve) if curve else ()
+    ):
+        run = bench.taught(*following)
+        journal.add(run)
+        runs.append(run)
+        curve = bench.curve(runs)
+    if curve is None:
+        raise DataError(
+            f"{minutes:g} minutes are too short for one training: reading the test part alone takes "
+            f"{runs[0].wall:.0f} seconds; give more --minutes"
+        )
+    runs.sort(key=lambda run: (run.size, run.draw))
+    return Audit(samples, pool, test, head, tuple(runs), curve, clock(), minutes)
+
+
+def _goes_on(journal: Journal, resume: bool) -> bool:
+    """Whether an audit is gone on with; refuses what the user may not have meant."""
+    begun = journal.exists()
+    if begun and not resume:
+        raise DataError(
+            f"an audit was begun in {str(journal.path.parent)!r}; go on with it by --resume, or give another "
+            "--out"
+        )
+    if resume and not begun:
+        raise DataError(
+            f"there is no audit to go on with in {str(journal.path.parent)!r}; leave --resume out to begin "
+            "one"
+        )
+    return begun
+
+
+def _begun(journal: Journal, bench: Bench) -> tuple[Head, list[Run]]:
+    """What an interrupted audit left."""
+    head, runs = journal.read()
+    for what, was, now in (
+        ("other images or labels", head.data, bench.content()),
+        (f"seed {head.seed}", head.seed, bench.seed),
+        (f"model {head.model}", head.model, bench.attacker.model()),
+    ):
+        if was != now:
+            raise DataError(
+                f"the audit in {str(journal.path.parent)!r} was begun with {what}; go on with the same, or "
+                "give another --out"
+            )
+    return head, runs
+
+
+def _begin(journal: Journal, bench: Bench) -> tuple[Head, list[Run]]:
+    """Plan a new audit, after reading the test part untaught: that also shows how long a reading takes."""
+    untaught = bench.untaught()
+    plan = make_plan(len(bench.pool), bench.left(), untaught.wall)
+    head = Head(
+        bench.content(),
+        bench.seed,
+        bench.attacker.model(),
+        plan.sizes,
+        plan.seconds,
+        plan.draws,
+        plan.short,
+    )
+    journal.begin(head)
+    journal.add(untaught)
+    return head, [untaught]
+
+
+def _undecided(curve: Curve) -> list[int]:
+    """The sizes around the answer, while its interval has two ends."""
+    (answer,) = (it for it in curve.reached if it.target == TARGET)
+    if answer.low == answer.high:
+        return []
+    sizes = [level.size for level in curve.levels]
+    below = [at for at, level in enumerate(curve.levels) if level.value < TARGET]
+    at = below[-1] if below else 0
+    return sizes[max(min(at, len(sizes) - 2), 0) :][:2]
+
+
+def _walls(runs: Sequence[Run]) -> dict[int, list[float]]:
+    walls: dict[int, list[float]] = {}
+    for run in runs:
+        walls.setdefault(run.size, []).append(run.wall)
+    return walls
+
+
+def _overhead(runs: Sequence[Run]) -> float:
+    """Seconds beside its training that a run took so far, at the most."""
+    return max(run.wall - run.seconds for run in runs)

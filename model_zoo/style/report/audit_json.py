@@ -1,0 +1,109 @@
+"""The report of an audit for programs: every number of it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from model_zoo.split import RULE
+from model_zoo.style.audit import Audit
+from model_zoo.style.audit_bench import TARGET
+from model_zoo.style.audit_journal import Run
+from model_zoo.style.protection import Bot
+from model_zoo.style.report.audit_report import AuditReport, method
+from model_zoo.style.report.facts import figures_json, share_json
+from model_zoo.style.samples_text import samples_json
+
+VERSION = 1
+
+
+def document(report: AuditReport) -> dict[str, Any]:
+    """As JSON; docs/audit.md names the fields."""
+    audit, curve = report.audit, report.curve
+    return {
+        "kind": "audit",
+        "version": VERSION,
+        "answer": {
+            "target": TARGET,
+            "samples": report.answer.samples,
+            "interval": [report.answer.low, report.answer.high],
+            "smallest_size": curve.levels[0].size,
+            "largest_size": curve.levels[-1].size,
+            "in_words": report.headline,
+        },
+        "notes": report.notes(),
+        "untaught": share_json(report.untaught),
+        "curve": [
+            {
+                "size": level.size,
+                "exact_match": level.value,
+                "interval": [level.low, level.high],
+                "draws": [right / point.test for right in point.right],
+            }
+            for level, point in zip(curve.levels, curve.points, strict=True)
+        ],
+        "reached": [
+            {"target": it.target, "samples": it.samples, "interval": [it.low, it.high]}
+            for it in report.reached
+        ],
+        "at_the_largest_size": {
+            "size": report.median.size,
+            "draw": report.median.draw,
+            **figures_json(report.figures),
+        },
+        "protection": [{"title": it.title, "verdict": it.verdict, "text": it.text} for it in report.findings],
+        "attempts": [_bot_json(it) for it in report.bots],
+        "texts": {
+            "alphabet": report.texts.alphabet,
+            "lengths": {str(length): times for length, times in report.texts.lengths.items()},
+            "blind_guess": report.texts.guess,
+            "bits_a_character": report.texts.bits,
+            "pairs_of_the_same_text": report.texts.same,
+            "pairs_by_chance": report.texts.same_expected,
+        },
+        "looks": {
+            "images": report.looks.images,
+            "ground_grey": [report.looks.ground_low, report.looks.ground_high],
+            "common_variance": report.looks.common,
+        },
+        "data": samples_json(audit.samples),
+        "split": {"rule": RULE, "test": len(audit.test), "to_learn_from": len(audit.pool)},
+        "plan": {
+            "minutes": audit.minutes,
+            "seconds_taken": round(audit.elapsed, 1),
+            "model": audit.head.model,
+            "seed": audit.head.seed,
+            "sizes": list(audit.head.sizes),
+            "draws": audit.head.draws,
+            "seconds": list(audit.head.seconds),
+        },
+        "runs": [_run_json(audit, run) for run in audit.runs],
+        "method": method(report),
+    }
+
+
+def _bot_json(it: Bot) -> dict[str, Any]:
+    return {
+        "samples": it.samples,
+        "success": share_json(it.success),
+        "attempts_on_average": None if math.isinf(it.needed) else it.needed,
+        "within": [
+            {"attempts": attempts, "chance": chance, "interval": [low, high]}
+            for attempts, chance, low, high in it.within
+        ],
+    }
+
+
+def _run_json(audit: Audit, run: Run) -> dict[str, Any]:
+    return {
+        "size": run.size,
+        "draw": run.draw,
+        "right": audit.right(run),
+        "test": len(audit.test),
+        "characters_shown": run.characters,
+        "seconds_allowed": run.allowed,
+        "seconds_trained": run.seconds,
+        "seconds_in_all": run.wall,
+        "epochs": run.epochs,
+        "stopped": run.stopped,
+    }
