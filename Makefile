@@ -18,7 +18,7 @@ UNIT := -m "not redis and not data and not gpu and not slow" --ignore=tests/inte
 COMPOSE_CHECK := CAPTCHAFLEET_BROKER_PASSWORD=unused docker-compose -f docker/compose.yaml config -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint unit lint-docker train-default bench-ctc bench-parity wheel constraints clean distclean
+.PHONY: help demo test check lint unit lint-docker train-default bench-ctc bench-parity bench-styles wheel constraints clean distclean
 .DELETE_ON_ERROR:
 
 help: ## list these commands
@@ -55,6 +55,11 @@ bench-ctc: $(VENV)/.installed-dev ## measure the decoder beside its peers; insta
 bench-parity: $(VENV)/.installed-dev ## hold our networks and schedule against fastai's; installs it first (6 GB)
 	$(BIN)/python benchmarks/fastai_parity.py --setup
 	$(BIN)/python benchmarks/fastai_parity.py
+
+bench-styles: $(VENV)/.installed-dev ## read and train eight styles beside ddddocr; installs it first (400 MB), takes hours
+	$(BIN)/python benchmarks/styles.py --setup
+	$(BIN)/python benchmarks/styles.py
+	$(BIN)/python benchmarks/styles_report.py
 
 wheel: $(BIN)/uv ## build the wheel into dist/
 	$(BIN)/uv build --quiet --wheel --build-constraints constraints.txt --python $(BIN)/python

@@ -12,8 +12,9 @@ from decoders.sides import OURS, SIDES
 BENCHMARKS = Path(__file__).parent.parent
 PEERS = BENCHMARKS / "peers"
 FOLDER = BENCHMARKS / ".envs"
-# Of fastai_parity.py, not of ctc.py.
-FASTAI = "fastai"
+# Of other scripts than ctc.py.
+FASTAI, DDDDOCR = "fastai", "ddddocr"
+_SCRIPTS = {FASTAI: "fastai_parity.py", DDDDOCR: "styles.py"}
 # On disk, on Linux, with Python 3.11; NeMo brings torch with CUDA.
 SIZES = {"fast-ctc-decode": "60 MB", "flashlight-text": "60 MB", "pyctcdecode": "70 MB", "nemo": "6 GB"}
 
@@ -35,8 +36,7 @@ def why_missing(environment: str) -> str | None:
     failed = _failure(environment)
     if failed.is_file():
         return f"not installed: {failed.read_text()}"
-    script = "fastai_parity.py" if environment == FASTAI else "ctc.py"
-    return f"not installed: run benchmarks/{script} --setup"
+    return f"not installed: run benchmarks/{_SCRIPTS.get(environment, 'ctc.py')} --setup"
 
 
 def set_up(environment: str) -> str | None:
