@@ -75,11 +75,12 @@ def fold_case(log_probs: Tensor, charset: str) -> Tensor:
     place = {char: number for number, char in enumerate(folded, 1)}
     for class_id, char in enumerate(charset, 1):
         members[place[fold_character(char)]].append(class_id)
-    # One more class without probability fills the rows: it adds nothing.
-    size, none = max(map(len, members)), len(charset) + 1
-    rows = torch.tensor([row + [none] * (size - len(row)) for row in members], device=log_probs.device)
-    values = torch.nn.functional.pad(log_probs.double(), (0, 1), value=-torch.inf)
-    return values[..., rows].logsumexp(-1).to(log_probs.dtype)
+    sums = log_probs[..., [row[0] for row in members]]
+    for number in range(1, max(map(len, members))):
+        places = [place for place, row in enumerate(members) if len(row) > number]
+        more = log_probs[..., [members[place][number] for place in places]]
+        sums[..., places] = torch.logaddexp(sums[..., places].double(), more.double()).to(sums.dtype)
+    return sums
 
 
 def temper(log_probs: Tensor, temperature: float | None) -> Tensor:

@@ -174,6 +174,15 @@ def test_single_precision_stays_and_what_is_not_folded_stays_to_the_last_bit() -
     assert torch.equal(folded[..., 1], expected)
 
 
+def test_a_letter_may_have_more_than_two_classes() -> None:
+    items = rows(4, "k1K\N{KELVIN SIGN}")
+
+    folded = fold_case(items, "k1K\N{KELVIN SIGN}")
+
+    torch.testing.assert_close(folded[..., 1], items[..., [1, 3, 4]].logsumexp(-1), rtol=1e-12, atol=0)
+    assert torch.equal(folded[..., [0, 2]], items[..., [0, 2]])
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_what_is_no_log_probability_is_refused_with_its_number(value: float) -> None:
     items = rows(3, CHARS)
