@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @option("--width", type=click.IntRange(16, 2048), default=200, help="Input, in pixels.")
 @length_option
 @option("--start-from", "start", metavar="NAME_OR_PATH", help="Model whose weights to begin with.")
-@recipe_options
+@recipe_options()
 @option("--device", default="auto", help="Where to run: auto, cpu, cuda or cuda:N.")
 def cross_validate(out: Path, **options: Any) -> None:
     """Train ten networks, each on nine of ten parts, and let each read the part that it never saw.

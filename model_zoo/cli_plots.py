@@ -20,7 +20,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 
 @click.command("find-lr", context_settings=CONTEXT)
 @run_options
-@recipe_options
+@recipe_options()
 @option("--steps", type=click.IntRange(30, 100_000), default=100, help="The most that are made.")
 @option("--lowest-rate", "low", type=FiniteRange(0, 1, min_open=True), default=1e-7, help="The first one.")
 @option("--highest-rate", "high", type=FiniteRange(0, 1000), default=10.0, help="After the last step.")
@@ -52,7 +52,7 @@ def find_lr(out: Path, steps: int, low: float, high: float, **options: Any) -> N
 
 @click.command("show-batch", context_settings=CONTEXT)
 @run_options
-@recipe_options
+@recipe_options()
 @option("--count", type=click.IntRange(1, 10_000), default=40, help="Images.")
 @option("--columns", type=click.IntRange(1, 100), default=5, help="Images side by side.")
 @option("--out", type=FILE, default="batch.png", help="Picture.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,13 +14,20 @@ from model_zoo.env_options import Command, FiniteRange, option
 if TYPE_CHECKING:
     from model_zoo.training.recipe import Recipe
 
+STYLE = "style"  # the recipe that finds everything out by itself, see `model_zoo.style`
+
 # Of `Recipe`, where an option says them.
 _SETTINGS = ("epochs", "synthetic", "seed", "batch_size", "learning_rate", "precision")
 
 
-def recipe_options(command: Command) -> Command:
-    """`--recipe` and what may be changed in one."""
-    for decorate in (
+def recipe_options(default: str = "standard") -> Callable[[Command], Command]:
+    """`--recipe` and what may be changed in one.
+
+    Args:
+        default: the recipe of the command; only `train` knows `style`.
+    """
+    style = f"{STYLE}, the one for any captcha; " if default == STYLE else ""
+    decorators = (
         option("--precision", metavar="float32|bfloat16", help="Of the arithmetic. [default: the recipe's]"),
         option("--learning-rate", type=FiniteRange(0, 1, min_open=True),
                help="Peak of the cycle. [default: the recipe's, 0.003]"),
@@ -31,12 +39,17 @@ def recipe_options(command: Command) -> Command:
                "[default: the recipe's, 0]"),
         option("--epochs", type=click.IntRange(1, 10_000),
                help="Passes over the images. [default: the recipe's, 60]"),
-        option("--recipe", default="standard",
-               help="How to train: standard; post, the recipe of \"From CNN to CRNN\"; kaptcha-zero and "
-               "kaptcha, those of the shipped models."),
-    ):  # fmt: skip
-        command = decorate(command)
-    return command
+        option("--recipe", default=default,
+               help=f"How to train: {style}standard; post, the recipe of \"From CNN to CRNN\"; kaptcha-zero, "
+               "kaptcha and generic, those of the shipped models."),
+    )  # fmt: skip
+
+    def decorated(command: Command) -> Command:
+        for decorate in decorators:
+            command = decorate(command)
+        return command
+
+    return decorated
 
 
 def length_option(command: Command) -> Command:

@@ -10,14 +10,18 @@ import click
 
 from model_zoo.cli_errors import CONTEXT, Stopped
 from model_zoo.cli_options import FOLDER
-from model_zoo.cli_recipe import recipe_options, run_options, take_recipe
-from model_zoo.env_options import option
+from model_zoo.cli_recipe import STYLE, recipe_options, run_options, take_recipe
+from model_zoo.cli_style import BOTH, STYLE_OPTIONS, refuse_foreign, train_by_style
+from model_zoo.env_options import FiniteRange, option
 
 if TYPE_CHECKING:
     from model_zoo.cards import ModelCard
     from model_zoo.training.log import EpochLog
     from model_zoo.training.prepare import TrainOptions
     from model_zoo.training.run import TrainStart
+
+
+_SAID = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT)
 
 
 @click.command(context_settings=CONTEXT)
@@ -30,19 +34,37 @@ if TYPE_CHECKING:
     help="What is measured after every epoch: parts, none, rest (the validation part unless it is trained "
     "on), or random (a tenth of all images; the others are trained on).",
 )
-@recipe_options
+@recipe_options(STYLE)
+@option(
+    "--labels", type=FOLDER, metavar="FILE", help="CSV file,label. [default: the labels are in the names]"
+)
+@option(
+    "--minutes", type=FiniteRange(0.5, 10080), default=20, help="Time for everything, with --recipe style."
+)
 @option("--source", default="", show_default=False, help="Where the images come from, for the card.")
 @option("--licence", default="not said", help="Of the weights, for the card.")
 @option("--resume", is_flag=True, help="Go on with a run that was stopped.")
 def train(out: Path, name: str, **options: Any) -> None:
     """Train a model on the training part of a folder; the validation part is looked at after every epoch.
 
+    With nothing but --data and --name, everything else is found out: characters, length, size, how long to
+    train. It starts from the model `generic` and ends in a report. The other recipes take the other options.
+
     Ctrl-C stops the run (exit code 130); the same command with --resume goes on after the last whole epoch.
 
     \b
-    Example: model-zoo train --data DIR --name mine --epochs 60
+    Example: model-zoo train --data DIR --name mine
+             model-zoo train --data DIR --name mine --recipe standard --epochs 60
     """
+    said = click.get_current_context().get_parameter_source
+    given = {key for key in options if said(key) in _SAID}
+    refuse_foreign(options["recipe"], given)
     try:
+        if options["recipe"] == STYLE:
+            train_by_style(out, name, **{key: options[key] for key in (*STYLE_OPTIONS, *BOTH)})
+            return
+        for key in STYLE_OPTIONS:
+            del options[key]
         from model_zoo.training.prepare import TrainOptions
 
         recipe = take_recipe(options)

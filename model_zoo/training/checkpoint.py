@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,15 @@ class TrainingState:
     epoch: int = 0
 
 
-def save_checkpoint(path: Path, state: TrainingState, recipe: Recipe, data: str) -> None:
+def save_checkpoint(
+    path: Path,
+    state: TrainingState,
+    recipe: Recipe,
+    data: str,
+    *,
+    notes: str = "",
+    kept: Mapping[str, torch.Tensor] | None = None,
+) -> None:
     """Write the state atomically: a kill leaves the old file or the new one.
 
     It does not wait for the disk, which for 21 million parameters would take 4 to 9 s of every epoch here; so
@@ -53,14 +62,26 @@ def save_checkpoint(path: Path, state: TrainingState, recipe: Recipe, data: str)
         state: after a whole epoch.
         recipe: of the run.
         data: hash of what is trained on and measured.
+        notes: what the caller wants back with it.
+        kept: other tensors that the caller wants back.
     """
-    tensors = _named("network", state.network.state_dict())
+    tensors = _named("network", state.network.state_dict()) | _named("kept", dict(kept or {}))
     if state.average is not state.network:
         tensors |= _named("average", state.average.state_dict())
     for number, moments in state.optimizer.state_dict()["state"].items():
         tensors |= _named(f"optimizer{_SEPARATOR}{number}", moments)
-    metadata = {"epoch": str(state.epoch), "recipe": _canonical(recipe), "data": data}
+    metadata = {"epoch": str(state.epoch), "recipe": _canonical(recipe), "data": data, "notes": notes}
     write_safetensors(path, tensors, metadata, sync=False)
+
+
+def read_notes(path: Path) -> tuple[str, dict[str, torch.Tensor]]:
+    """The notes and the kept tensors of a checkpoint.
+
+    Raises:
+        DataError: no checkpoint there.
+    """
+    metadata, tensors = _read(path)
+    return metadata.get("notes", ""), _below("kept", tensors)
 
 
 def load_checkpoint(path: Path, state: TrainingState, recipe: Recipe, data: str) -> None:
@@ -69,12 +90,7 @@ def load_checkpoint(path: Path, state: TrainingState, recipe: Recipe, data: str)
     Raises:
         DataError: no checkpoint there, or one of another recipe, other data or another network.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
-    except (OSError, SafetensorError) as error:
-        raise DataError(f"there is no run to resume at {path}: {error}; start it without --resume") from error
+    metadata, tensors = _read(path)
     _check_same(path, metadata, recipe, data)
     try:
         state.network.load_state_dict(_below("network", tensors))
@@ -87,6 +103,15 @@ def load_checkpoint(path: Path, state: TrainingState, recipe: Recipe, data: str)
         ) from error
     _load_optimizer(state.optimizer, tensors)
     state.epoch = int(metadata["epoch"])
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+            return file.metadata() or {}, tensors
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"there is no run to resume at {path}: {error}; start it without --resume") from error
 
 
 def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:

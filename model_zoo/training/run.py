@@ -69,10 +69,9 @@ class Run:
 
     def __init__(self, options: TrainOptions) -> None:
         self.options = options
+        self.checkpoint = check_output(options.name, options.out, resume=options.resume)
         self.weights = options.out / f"{options.name}.safetensors"
-        self.checkpoint = options.out / f"{options.name}.checkpoint"
         self.log = options.out / f"{options.name}.csv"
-        _check_output(options, self.weights, self.checkpoint)
         self.prepared = Prepared(options)
         check_folder(options.out)
         self.fit = self.prepared.fit
@@ -103,16 +102,30 @@ class Run:
         return card
 
 
-def _check_output(options: TrainOptions, weights: Path, stopped: Path) -> None:
-    if not NAME_PATTERN.fullmatch(options.name):
-        raise DataError(f"name {options.name!r} is not usable; use letters, digits and . _ - only")
+def check_output(name: str, out: Path, *, resume: bool) -> Path:
+    """Refuse a name that cannot be a model's, or is one already, before hours are spent on it.
+
+    Args:
+        name: of the new model.
+        out: its zoo folder.
+        resume: whether a run that was stopped is to go on.
+
+    Returns:
+        The path of the run's checkpoint.
+
+    Raises:
+        DataError: another name is needed, or a stopped run is in the way.
+    """
+    weights, stopped = out / f"{name}.safetensors", out / f"{name}.checkpoint"
+    if not NAME_PATTERN.fullmatch(name):
+        raise DataError(f"name {name!r} is not usable; use letters, digits and . _ - only")
     # A run that was killed while it wrote its model has both files, and only the card to add. A card without
     # weights of its name is an ensemble's, or tells how the networks behind out-of-fold answers were trained.
-    there = weights.exists() or (options.out / f"{options.name}.json").exists()
-    if there and not (options.resume and stopped.exists()):
+    there = weights.exists() or (out / f"{name}.json").exists()
+    if there and not (resume and stopped.exists()):
         raise DataError(
-            f"model {options.name!r} is in {options.out} already; choose another name, "
-            f"or delete its files {options.out / options.name}.*"
+            f"model {name!r} is in {out} already; choose another name, or delete its files {out / name}.*"
         )
-    if stopped.exists() and not options.resume:
+    if stopped.exists() and not resume:
         raise DataError(f"a stopped run is at {stopped}; go on with --resume, or delete the file")
+    return stopped

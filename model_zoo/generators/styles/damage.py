@@ -11,8 +11,8 @@ import numpy as np
 
 from model_zoo.generators.styles.style import Style
 
-Array = np.ndarray[Any, np.dtype[np.float32]]
-Bytes = np.ndarray[Any, np.dtype[np.uint8]]
+Array = np.ndarray[Any, Any]
+Bytes = np.ndarray[Any, Any]
 
 _SHIFT = 4  # bits of a pixel's fraction that OpenCV draws with
 
@@ -115,7 +115,7 @@ def _points(kind: str, size: tuple[int, int], source: random.Random) -> list[Arr
         case "grid":
             step = source.uniform(0.2, 0.6) * height
             shift = source.random() * step
-            lines = [[(x, 0), (x, height)] for x in np.arange(shift, width, step)]
+            lines: list[Any] = [[(x, 0), (x, height)] for x in np.arange(shift, width, step)]
             if source.random() < 0.8:
                 lines += [[(0, y), (width, y)] for y in np.arange(shift, height, step)]
             return [np.array(line, np.float32) for line in lines]

@@ -13,7 +13,7 @@ import numpy as np
 from model_zoo.generators.styles.faces import Face, Glyph, glyph, mask_size
 from model_zoo.generators.styles.style import FILLS, Style
 
-Layer = np.ndarray[Any, np.dtype[np.float32]]
+Layer = np.ndarray[Any, Any]
 
 CAP = 0.72  # of an em: the height of a capital, about the same in most faces
 
@@ -134,8 +134,8 @@ def _put(layer: Layer, coverage: Layer, grey: float) -> None:
 
 
 def _filled(
-    drawn: np.ndarray[Any, np.dtype[np.uint8]], style: Style, source: random.Random, height: int
-) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    drawn: np.ndarray[Any, Any], style: Style, source: random.Random, height: int
+) -> np.ndarray[Any, Any]:
     """The character with its edges moved, then as an outline, hatched and so on."""
     assert style.fill in FILLS
     weight = source.uniform(*style.weight) * height / 48

@@ -15,7 +15,7 @@ from model_zoo.generators.styles.style import Style
 NARROWEST = 16  # pixels
 
 
-def render(label: str, style: Style, source: random.Random) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def render(label: str, style: Style, source: random.Random) -> np.ndarray[Any, Any]:
     """Draw `label`.
 
     Args:

@@ -18,8 +18,8 @@ from model_zoo.preprocess import resize_grey
 
 CHUNK = 250  # images that a process draws at once
 
-# Training begins with few, clean characters: on hard lines of 62 classes a network with CTC answers nothing but
-# blanks for many thousand images. After so many images everything is drawn as it comes.
+# Training begins with few, clean characters: on hard lines of 62 classes a network with CTC answers blanks
+# alone for many thousand images. After so many images everything is drawn as it comes.
 SHORT, EASY = 60_000, 240_000
 
 Images = tuple[np.ndarray[Any, np.dtype[np.uint8]], list[str]]

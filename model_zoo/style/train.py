@@ -1,0 +1,204 @@
+"""`model-zoo train` on one folder and nothing else: images in, a model with its card and a report out."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from model_zoo.architectures.cost import count_flops, count_parameters
+from model_zoo.atomic import check_folder, write_whole
+from model_zoo.calibration import calibration, check_enough_right, fit_temperature, precision
+from model_zoo.cards import Accuracy, ModelCard, TrainingData
+from model_zoo.constraint_texts import ConstraintTexts
+from model_zoo.errors import DataError
+from model_zoo.seen import TrainingImages, with_list
+from model_zoo.split import RULE, LabelledFile, data_hash
+from model_zoo.statistics import wilson_interval
+from model_zoo.style.looked_at import LONGEST
+from model_zoo.style.reading import Reading, frames_of, read_with
+from model_zoo.style.report.training import TrainingReport, write_training_report
+from model_zoo.style.samples import Samples, read_samples
+from model_zoo.style.tuned import Moment, Tuned
+from model_zoo.style.tuning import tune
+from model_zoo.training.checkpoint import write_safetensors
+from model_zoo.training.run import check_output
+
+DEFAULT_MINUTES = 20.0
+START = "generic"
+
+
+@dataclass(frozen=True)
+class StyleOptions:
+    """What is to be trained, on what.
+
+    Attributes:
+        data: folder of labelled images.
+        name: of the model.
+        out: folder of the zoo that gets NAME.safetensors, NAME.json, NAME.seen, NAME.html and
+            NAME.report.json.
+        labels: a CSV file of labels; None: the files' stems.
+        minutes: that everything may take.
+        seed: of everything random.
+        resume: go on with a run that was stopped.
+        start: the model to begin with.
+        source: where the images come from, for the card.
+        licence: of the weights, for the card.
+        device: where it runs, as for `load_solver`.
+    """
+
+    data: Path
+    name: str
+    out: Path = Path("zoo")
+    labels: Path | None = None
+    minutes: float = DEFAULT_MINUTES
+    seed: int = 0
+    resume: bool = False
+    start: str = START
+    source: str = ""
+    licence: str = "not said"
+    device: str = "auto"
+
+
+def train_style(
+    options: StyleOptions,
+    on_samples: Callable[[Samples], None] = lambda samples: None,
+    on_moment: Callable[[Moment], None] = lambda moment: None,
+) -> TrainingReport:
+    """Train a reader of the captchas in a folder, and put it into a zoo folder with its report.
+
+    Args:
+        options: of the run.
+        on_samples: called when the images are read and checked.
+        on_moment: called after every epoch.
+
+    Returns:
+        The report, as written.
+
+    Raises:
+        DataError: data, name, folder or checkpoint with which no run can start or go on.
+        DeviceError: a device that is not there.
+        ModelNotFound: there is no model `start`.
+        WeightsMismatch: its weights are not those of its card.
+    """
+    began = time.perf_counter()
+    checkpoint = check_output(options.name, options.out, resume=options.resume)
+    samples = read_samples(options.data, options.labels, max_length=LONGEST)
+    on_samples(samples)
+    training, validation, test = (
+        [file for file in samples.files if file.part == part] for part in ("train", "validation", "test")
+    )
+    if not training:
+        raise DataError(
+            f"none of the {len(samples.files)} images falls into the training part; give more images"
+        )
+    check_folder(options.out)
+    tuned = tune(
+        training,
+        validation,
+        seconds=options.minutes * 60 - (time.perf_counter() - began),
+        seed=options.seed,
+        start=options.start,
+        charset=samples.charset,
+        device=options.device,
+        checkpoint=checkpoint,
+        on_moment=on_moment,
+    )
+    temperature = _temperature(tuned, validation)
+    readings = read_with(tuned, test, temperature=temperature)
+    weights = options.out / f"{options.name}.safetensors"
+    write_safetensors(weights, tuned.network.state_dict(), {"format": "pt"})
+    card = _card(options, samples, tuned, temperature, hashlib.sha256(weights.read_bytes()).hexdigest())
+    card = _measured(card, read_with(tuned, test), readings)
+    own = TrainingImages.of(file.sha256 for file in training)
+    if tuned.start.images is not None:
+        card = with_list(card, own | tuned.start.images, options.out)
+    report = write_training_report(
+        options.out, options.name, samples=samples, training=training, validation=validation, test=test,
+        tuned=tuned, readings=readings,
+    )  # fmt: skip
+    write_whole(options.out / f"{card.name}.json", card.to_json().encode())
+    checkpoint.unlink(missing_ok=True)
+    return report
+
+
+def _temperature(tuned: Tuned, validation: list[LabelledFile]) -> float | None:
+    """Fitted to the validation images; None where they do not tell one."""
+    if not validation:
+        return None
+    labels = [tuned.charset.encode(file.label) for file in validation]
+    try:
+        check_enough_right(np.array([it.text == it.file.label for it in read_with(tuned, validation)]))
+        return round(fit_temperature(frames_of(tuned, validation), labels), 4)
+    except DataError:  # nearly all right, or nearly none: 1 is as good as any
+        return None
+
+
+def _card(
+    options: StyleOptions, samples: Samples, tuned: Tuned, temperature: float | None, sha256: str
+) -> ModelCard:
+    shortest, longest = tuned.length
+    span = f"{shortest}" if shortest == longest else f"{shortest} to {longest}"
+    name = options.data.resolve().name
+    flops, time_steps = count_flops(tuned.network, tuned.height, tuned.width)
+    return ModelCard(
+        name=options.name,
+        description=(
+            f"Reads texts of {span} character{'s' * (longest > 1)}, each one of {tuned.charset.chars}, "
+            f"from images like {name}; trained from {tuned.start.name}."
+        ),
+        architecture=tuned.start.card.architecture,
+        options=dict(tuned.start.card.options),
+        weights=f"{options.name}.safetensors",
+        sha256=sha256,
+        charset=tuned.charset.chars,
+        height=tuned.height,
+        width=tuned.width,
+        mean=tuned.normalise.mean,
+        std=tuned.normalise.std,
+        time_steps=time_steps,
+        decoder="exact",
+        beam_width=10,
+        min_length=shortest,
+        max_length=longest,
+        data=TrainingData(
+            name=name,
+            train=sum(file.part == "train" for file in samples.files),
+            validation=sum(file.part == "validation" for file in samples.files),
+            test=sum(file.part == "test" for file in samples.files),
+            split=RULE,
+            split_seed=None,
+            sha256=data_hash(samples.files),
+            synthetic=0,
+            source=options.source,
+        ),
+        recipe=asdict(tuned.recipe),
+        accuracy=(),
+        parameters=count_parameters(tuned.network),
+        flops_per_image=flops,
+        licence=options.licence,
+        constraints=ConstraintTexts(length=span) if shortest == longest else None,
+        temperature=temperature,
+    )
+
+
+def _measured(card: ModelCard, untempered: list[Reading], readings: list[Reading]) -> ModelCard:
+    """The card with what the test images say, none of which the training, its end or the temperature saw."""
+    if not readings:
+        return card
+    n, right = len(readings), np.array([it.text == it.file.label for it in readings])
+    before = np.array([it.probability for it in untempered])
+    after = np.array([it.probability for it in readings])
+    exact = int(right.sum())
+    return replace(
+        card,
+        accuracy=(
+            Accuracy("test", "exact", exact / n, *wilson_interval(exact, n), n, None, card.constraints),
+        ),
+        calibration=(calibration("test", (before, right), (after, right), constraints=card.constraints),),
+        precision=(precision("test", after, right, constraints=card.constraints),),
+    )

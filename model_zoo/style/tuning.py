@@ -1,0 +1,299 @@
+"""The one recipe for every style: from the generic body to a reader of one captcha, within a time budget."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from model_zoo.solver import find_device
+from model_zoo.split import LabelledFile
+from model_zoo.style.body import copied_weights, style_network
+from model_zoo.style.looked_at import Inputs, best_case, draw_bank, read_inputs
+from model_zoo.style.reading import read_with
+from model_zoo.style.rounds import Result, round_images, why_stop
+from model_zoo.style.suspicion import find_suspects
+from model_zoo.style.tuned import Moment, Suspect, Tuned, in_words
+from model_zoo.training.checkpoint import load_checkpoint, read_notes, save_checkpoint
+from model_zoo.training.data import LabelledImages, Normalisation
+from model_zoo.training.fit import Fit, seed_epoch
+from model_zoo.training.recipe import STILL, Recipe
+from model_zoo.training.start import Start, load_start
+
+__all__ = ["Moment", "Suspect", "Tuned", "read_with", "tune"]
+
+LEAST_IMAGES = 384  # of an epoch: fewer images are trained on several times
+RESERVE = 0.06  # of the budget: for reading, judging and writing
+SPEED_STEPS = 4
+GENERATED = 0.25  # of an epoch, in the style's alphabet and lengths, so that what the body knows is not lost
+
+STYLE = Recipe(
+    batch_size=32,
+    learning_rate=1e-3,
+    warm_up=0.1,
+    averaging=0.998,
+    augmentation=replace(
+        STILL, rotation_degrees=3.0, scale=0.08, shear=0.1, shift_x=0.03, shift_y=0.05, elastic_pixels=1.0,
+        contrast=0.25, brightness=0.12, noise=0.04,
+    ),
+    precision="bfloat16",
+)  # fmt: skip
+
+
+def tune(
+    training: Sequence[LabelledFile],
+    validation: Sequence[LabelledFile],
+    *,
+    seconds: float,
+    seed: int = 0,
+    start: str = "generic",
+    charset: str | None = None,
+    device: str = "auto",
+    checkpoint: Path | None = None,
+    on_moment: Callable[[Moment], None] = lambda moment: None,
+) -> Tuned:
+    """Train a reader of one style.
+
+    Args:
+        training: at least one image that can be read, with its label.
+        validation: what tells when to stop, and which round was best; may be empty.
+        seconds: that it may take, all in all.
+        seed: of everything random.
+        start: the model of the zoo to begin with.
+        charset: characters to read; None: those of the labels.
+        device: where it runs, as for `load_solver`.
+        checkpoint: file for the state after every epoch; one that is there is gone on with. None: none.
+        on_moment: called after every epoch.
+
+    Raises:
+        DataError: a checkpoint of other data, a start that is no network with CTC and a head, or a training
+            that diverged.
+        DeviceError: a device that is not there.
+        ModelNotFound: there is no model `start`.
+        WeightsMismatch: its weights are not those of its card.
+    """
+    return _Tuning(
+        training, validation, seconds=seconds, seed=seed, start=load_start(start), charset=charset,
+        device=device, checkpoint=checkpoint, on_moment=on_moment,
+    ).run()  # fmt: skip
+
+
+class _Tuning:
+    """The state of one training: rounds that are done, and the one that is on."""
+
+    def __init__(
+        self,
+        training: Sequence[LabelledFile],
+        validation: Sequence[LabelledFile],
+        *,
+        seconds: float,
+        seed: int,
+        start: Start,
+        charset: str | None,
+        device: str,
+        checkpoint: Path | None,
+        on_moment: Callable[[Moment], None],
+    ) -> None:
+        self._began = time.perf_counter()
+        self._budget, self._seed, self._start, self._path = seconds, seed, start, checkpoint
+        self._on_moment, self._device = on_moment, find_device(device)
+        self._inputs: Inputs = read_inputs(training, validation, charset, start)
+        self._normalise = Normalisation(start.card.mean, start.card.std)
+        self._case = best_case(self._inputs, start, self._normalise)
+        self._bank = draw_bank(self._inputs, self._case, seed)
+        self._moments: list[Moment] = []
+        self._results: list[Result] = []
+        self._suspects: tuple[Suspect, ...] = ()
+        self._best: dict[str, torch.Tensor] | None = None
+        self._per_image = 0.0
+
+    def run(self) -> Tuned:
+        """Go through the rounds that are left."""
+        fit, stopped = self._resumed(), self._why_stop()
+        while stopped is None:
+            fit = fit or self._next_round()
+            if fit is None:
+                stopped = f"the budget of {in_words(self._budget)} is used"
+                break
+            self._train(fit)
+            self._judge(fit)
+            fit, stopped = None, self._why_stop()
+            self._save(None)
+        return self._tuned(stopped)
+
+    @property
+    def _elapsed(self) -> float:
+        return time.perf_counter() - self._began
+
+    def _why_stop(self) -> str | None:
+        return why_stop(self._results, len(self._inputs.validation_files))
+
+    def _next_round(self) -> Fit | None:
+        """The next round, at its beginning; None where the time left is not worth one."""
+        number = len(self._results)
+        if not self._per_image:
+            self._per_image = self._measured_speed()
+        left = (1 - RESERVE) * self._budget - self._elapsed
+        images = round_images(number, self._per_image, left)
+        return self._fit(max(1, images // self._epoch_images), number) if images else None
+
+    def _fit(self, epochs: int, number: int) -> Fit:
+        """The fit of round `number`, with the best weights so far."""
+        network = self._network()
+        recipe = replace(STYLE, epochs=epochs, seed=self._seed * 100 + number, start=self._start.name)
+        return Fit(
+            network,
+            self._training_images(),
+            self._inputs.validation,
+            charset=self._inputs.charset,
+            normalise=self._normalise,
+            recipe=recipe,
+            device=self._device,
+            synthetic=self._bank_images if self._bank else None,
+            start=self._best,
+        )
+
+    def _network(self) -> nn.Module:
+        seed_epoch(self._seed, -1)
+        inputs = self._inputs
+        return style_network(self._start, inputs.charset, inputs.height, inputs.width, self._case)
+
+    def _training_images(self) -> LabelledImages:
+        """All that are not suspected, as often as it takes to fill an epoch."""
+        wrong = {suspect.file.path for suspect in self._suspects}
+        kept = [n for n, file in enumerate(self._inputs.training_files) if file.path not in wrong]
+        images = self._inputs.training
+        kept *= -(-LEAST_IMAGES // len(kept))
+        return LabelledImages(images.pixels[kept], tuple(images.labels[n] for n in kept))
+
+    @property
+    def _epoch_images(self) -> int:
+        return len(self._training_images()) + (self._bank_share if self._bank else 0)
+
+    @property
+    def _bank_share(self) -> int:
+        return round(GENERATED / (1 - GENERATED) * len(self._training_images()))
+
+    def _bank_images(self, epoch: int) -> LabelledImages:
+        """The generated images of an epoch, drawn anew from the bank."""
+        assert self._bank is not None
+        source = torch.Generator().manual_seed(self._seed * 1_000_003 + len(self._results) * 10_007 + epoch)
+        chosen = torch.randint(len(self._bank), (self._bank_share,), generator=source).tolist()
+        return LabelledImages(self._bank.pixels[chosen], tuple(self._bank.labels[n] for n in chosen))
+
+    def _measured_speed(self) -> float:
+        """Seconds that training takes an image, from a few steps on a copy."""
+        fit = self._fit(1, 0)
+        images = fit.images(0)
+        source = torch.Generator().manual_seed(0)
+        batches = fit.batches(len(images), source)[: SPEED_STEPS + 1]
+        fit.network.train()
+        began = 0.0
+        for number, loss in enumerate(fit.losses(images, batches, source)):
+            if number == 1:  # the first step allocates memory and chooses kernels
+                began = time.perf_counter()
+            fit.descend(loss)
+        return (time.perf_counter() - began) / sum(map(len, batches[1:]))
+
+    def _train(self, fit: Fit) -> None:
+        """To the end of the round, or of the time."""
+        while fit.state.epoch < fit.recipe.epochs and self._elapsed < (1 - RESERVE) * self._budget:
+            began = time.perf_counter()
+            log = fit.epoch()
+            self._per_image = (time.perf_counter() - began) / log.images
+            self._moments.append(
+                Moment(
+                    len(self._moments) + 1, self._elapsed, log.loss, log.validation_exact_match,
+                    log.validation_loss, fit.state.epoch / fit.recipe.epochs, len(self._results) + 1,
+                )
+            )  # fmt: skip
+            self._save(fit)
+            self._on_moment(self._moments[-1])
+
+    def _judge(self, fit: Fit) -> None:
+        """Keep the round's weights if they are the best, and look for wrong labels with them."""
+        last = self._moments[-1]
+        result = Result(last.validation_exact_match or 0.0, last.validation_loss or last.loss)
+        if not self._results or result.rank >= max(it.rank for it in self._results):
+            self._best = copied_weights(fit.network)
+        self._results.append(result)
+        self._suspects = find_suspects(fit.network, self._inputs, self._normalise)
+
+    def _tuned(self, stopped: str) -> Tuned:
+        network = self._network()
+        assert self._best is not None, "the first round is always made"
+        network.load_state_dict(self._best)
+        inputs = self._inputs
+        return Tuned(
+            network=network.eval(),
+            charset=inputs.charset,
+            normalise=self._normalise,
+            height=inputs.height,
+            width=inputs.width,
+            time_steps=inputs.time_steps,
+            moments=tuple(self._moments),
+            stopped=stopped,
+            suspects=self._suspects,
+            seconds=self._elapsed,
+            images=len(inputs.training_files),
+            recipe=replace(STYLE, epochs=len(self._moments), seed=self._seed, start=self._start.name),
+            start=self._start,
+            length=inputs.length,
+        )
+
+    def _save(self, fit: Fit | None) -> None:
+        if self._path is None:
+            return
+        # Between two rounds there is no optimiser's state to keep: that of a round not begun stands for it.
+        between = fit is None
+        fit = fit or self._fit(1, len(self._results))
+        notes = {
+            "elapsed": self._elapsed,
+            "per_image": self._per_image,
+            "between": between,
+            "epochs": fit.recipe.epochs,
+            "moments": [asdict(moment) for moment in self._moments],
+            "results": [asdict(result) for result in self._results],
+            "suspects": [[str(it.file.path), it.reading, it.probability] for it in self._suspects],
+        }
+        save_checkpoint(
+            self._path, fit.state, fit.recipe, self._contents, notes=json.dumps(notes), kept=self._best
+        )
+
+    @property
+    def _contents(self) -> str:
+        """A hash of what is trained on and measured, and how."""
+        inputs = self._inputs
+        chosen = [
+            sorted((file.sha256, file.label) for file in files)
+            for files in (inputs.training_files, inputs.validation_files)
+        ]
+        said = [chosen, inputs.charset.chars, inputs.width, self._seed, self._start.name]
+        return sha256(json.dumps(said).encode()).hexdigest()
+
+    def _resumed(self) -> Fit | None:
+        """The round that was on when the run was stopped; None at a beginning."""
+        if self._path is None or not self._path.exists():
+            return None
+        text, kept = read_notes(self._path)
+        notes = json.loads(text)
+        self._results = [Result(**it) for it in notes["results"]]
+        self._best = kept or None
+        files = {str(file.path): file for file in self._inputs.files}
+        self._suspects = tuple(
+            Suspect(files[path], reading, probability)
+            for path, reading, probability in notes["suspects"]
+            if path in files
+        )
+        fit = self._fit(notes["epochs"], len(self._results))
+        load_checkpoint(self._path, fit.state, fit.recipe, self._contents)
+        self._moments = [Moment(**it) for it in notes["moments"]]
+        self._per_image = notes["per_image"]
+        self._began -= notes["elapsed"]
+        return None if notes["between"] else fit
