@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from model_zoo.cards import DEFAULT_MODEL, available_models, find_card
+from model_zoo.cli_audit import audit
 from model_zoo.cli_cards import calibrate, combine
 from model_zoo.cli_data import evaluate, generate, split
 from model_zoo.cli_errors import CONTEXT, ZooGroup
@@ -128,6 +129,7 @@ for command in (
     show_batch,
     plot_run,
     cross_validate,
+    audit,
     record_folds,
     evaluate,
     split,

@@ -15,6 +15,7 @@ from model_zoo.style.audit_journal import Head, Journal, Run, of_size
 from model_zoo.style.audit_plan import DRAWS, FEWEST, MIN_SIZES, Plan, make_plan, next_run
 from model_zoo.style.curve import Curve
 from model_zoo.style.samples import Samples
+from model_zoo.told import seconds
 
 
 @dataclass(frozen=True)
@@ -101,21 +102,26 @@ def audit(
     head, runs = _begun(journal, bench) if _goes_on(journal, resume) else _begin(journal, bench)
     clock.before += sum(run.wall for run in runs) if resume else 0.0
     plan = Plan(head.sizes, head.draws, head.seconds, head.short)
-    curve = bench.curve(runs)
-    while following := next_run(
-        plan, _walls(runs), bench.left(), _overhead(runs), _undecided(curve) if curve else ()
-    ):
+    while following := _following(plan, runs, bench):
         run = bench.taught(*following)
         journal.add(run)
         runs.append(run)
-        curve = bench.curve(runs)
-    if curve is None:
+    if len(runs) == 1:
         raise DataError(
-            f"{minutes:g} minutes are too short for one training: reading the test part alone takes "
-            f"{runs[0].wall:.0f} seconds; give more --minutes"
+            f"--minutes {minutes:g} is too little for one training: reading the test part alone takes "
+            f"{seconds(runs[0].wall)}; give more"
         )
     runs.sort(key=lambda run: (run.size, run.draw))
-    return Audit(samples, pool, test, head, tuple(runs), curve, clock(), minutes)
+    return Audit(samples, pool, test, head, tuple(runs), bench.curve(runs), clock(), minutes)
+
+
+def _following(plan: Plan, runs: Sequence[Run], bench: Bench) -> tuple[int, int, float] | None:
+    """What to run now; past the plan, what would narrow the answer most."""
+    walls, left, overhead = _walls(runs), bench.left(), _overhead(runs)
+    planned = next_run(plan, walls, left, overhead)
+    if planned or len(runs) == 1:
+        return planned
+    return next_run(plan, walls, left, overhead, _undecided(bench.curve(runs, redraws=400)))
 
 
 def _goes_on(journal: Journal, resume: bool) -> bool:

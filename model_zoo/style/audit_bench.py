@@ -11,7 +11,7 @@ from model_zoo.split import LabelledFile
 from model_zoo.style.attack import Attacker, Known, Outcome
 from model_zoo.style.audit_journal import Run, of_size
 from model_zoo.style.audit_plan import draw
-from model_zoo.style.curve import Curve, Point, fit
+from model_zoo.style.curve import REDRAWS, Curve, Point, fit
 from model_zoo.style.samples import Samples
 
 TARGET = 0.95
@@ -101,8 +101,8 @@ class Bench:
         )
         return self._run(size, number, drawn.characters, seconds, start, outcome)
 
-    def curve(self, runs: Sequence[Run]) -> Curve | None:
-        """Through the runs that learnt something."""
+    def curve(self, runs: Sequence[Run], redraws: int = REDRAWS) -> Curve:
+        """Through the runs that learnt something, of which there is at least one."""
         labels = [file.label for file in self.test]
         points = []
         for size in sorted({run.size for run in runs if run.size}):
@@ -111,7 +111,7 @@ class Bench:
                 for run in of_size(runs, size)
             )
             points.append(Point(size, right, len(labels)))
-        return fit(points, TARGETS, seed=self.seed) if points else None
+        return fit(points, TARGETS, seed=self.seed, redraws=redraws)
 
     def _run(
         self, size: int, number: int, characters: int, allowed: float, start: float, outcome: Outcome

@@ -98,7 +98,7 @@ class AuditReport:
         if audit.fell_short:
             made = ", ".join(f"{size:,}: {draws}" for size, draws in audit.draws.items())
             notes.append(
-                f"{audit.minutes:g} minutes were too short for {DRAWS} draws of every size (made: {made}); "
+                f"--minutes {audit.minutes:g} was too little for {DRAWS} draws of every size (made: {made}); "
                 "more would narrow the answer"
             )
         runs = [run for run in audit.runs if run.size]

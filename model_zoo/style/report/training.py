@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from model_zoo.told import count, percent, percents, seconds
 from model_zoo.visible import visible
 
 if TYPE_CHECKING:
-    from model_zoo.style.tuning import Tuned
+    from model_zoo.style.tuned import Tuned
 
 VERSION = 1
 MAX_WRONG = 30  # wrong answers shown in the page; the JSON has all
@@ -141,15 +141,7 @@ def _document(report: TrainingReport) -> dict[str, Any]:
             "seconds": round(tuned.seconds, 1),
             "stopped": tuned.stopped,
             "epochs": tuned.moments[-1].epoch if tuned.moments else 0,
-            "moments": [
-                {
-                    "epoch": it.epoch,
-                    "seconds": round(it.seconds, 1),
-                    "loss": it.loss,
-                    "validation_exact_match": it.validation_exact_match,
-                }
-                for it in tuned.moments
-            ],
+            "moments": [asdict(it) for it in tuned.moments],
         },
         "model": {
             "charset": tuned.charset.chars,

@@ -1,0 +1,90 @@
+"""`model-zoo audit`: how weak a captcha is, and how many samples it takes to break it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from model_zoo.cli_errors import CONTEXT, Stopped
+from model_zoo.cli_options import FOLDER, data_option
+from model_zoo.env_options import FiniteRange, option
+
+if TYPE_CHECKING:
+    from model_zoo.style.audit_bench import Progress
+
+
+@click.command(context_settings=CONTEXT)
+@data_option
+@option(
+    "--labels", type=FOLDER, metavar="FILE", help="CSV file,label. [default: the labels are in the names]"
+)
+@option("--minutes", type=FiniteRange(0.5, 10080), default=60, help="Time for everything.")
+@option("--out", type=FOLDER, default="audit", help="Folder for the report and the finished trainings.")
+@option("--seed", type=int, default=0, help="Of the draws and the trainings.")
+@option("--resume", is_flag=True, help="Go on with an audit that was stopped.")
+def audit(data: Path, labels: Path | None, minutes: float, out: Path, seed: int, resume: bool) -> None:
+    """Find out how weak a captcha is: train readers on ever more of its images, and test them on others.
+
+    Writes audit.html and audit.json, and audit.jsonl with every finished training. Ctrl-C stops (exit code
+    130); the same command with --resume goes on after the last finished training, with the time that is left.
+
+    \b
+    Example: model-zoo audit --data DIR --minutes 60 --out audit
+    """
+    from model_zoo.style.attack import Ours
+    from model_zoo.style.audit import audit as run
+    from model_zoo.style.audit_bench import Clock
+    from model_zoo.style.report.audit import write_audit_report
+    from model_zoo.style.samples import problems_in_words, read_samples
+
+    clock = Clock()
+    samples = read_samples(data, labels)
+    for line in problems_in_words(samples):
+        click.echo(line, err=True)
+    try:
+        with _Shown(minutes) as shown:
+            found = run(
+                samples,
+                Ours(),
+                out,
+                minutes=minutes,
+                seed=seed,
+                resume=resume,
+                clock=clock,
+                on_progress=shown.show,
+            )
+    except KeyboardInterrupt as interrupt:
+        raise Stopped(
+            "Stopped; the finished trainings are kept, go on with the same command and --resume"
+        ) from interrupt
+    report = write_audit_report(found, out)
+    for line in [*report.lines(), f"report: {out / 'audit.html'}"]:
+        click.echo(line)
+
+
+class _Shown:
+    """Progress on a terminal; nothing elsewhere.
+
+    Args:
+        minutes: of the whole audit.
+    """
+
+    def __init__(self, minutes: float) -> None:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        console = Console(stderr=True)
+        self._bar = Progress(console=console, disable=not console.is_terminal)
+        self._task = self._bar.add_task("audit", total=minutes * 60)
+
+    def __enter__(self) -> _Shown:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()
+
+    def show(self, progress: Progress) -> None:
+        self._bar.update(self._task, completed=progress.elapsed, description=progress.doing)

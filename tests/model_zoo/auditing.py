@@ -1,0 +1,96 @@
+"""An attacker that learns at once and as well as told, and a clock that only its work moves."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from labelled import noise
+
+from model_zoo.split import LabelledFile
+from model_zoo.style.attack import Known, Outcome
+from model_zoo.style.audit_bench import Clock
+from model_zoo.style.audit_plan import Draw
+from model_zoo.style.samples import Samples, read_samples
+
+CHARACTERS = "abcdef"
+
+
+def some_samples(folder: Path, count: int = 120) -> Samples:
+    """Images with texts of four characters, none of them rare.
+
+    BMP, whose bytes no library's version changes: they say which part an image falls into.
+    """
+    rng = random.Random(1)
+    texts = {"".join(rng.choice(CHARACTERS) for _ in range(4)) for _ in range(2 * count)}
+    folder.mkdir()
+    for text in sorted(texts)[:count]:
+        noise(text).save(folder / f"{text}.bmp")
+    return read_samples(folder)
+
+
+@dataclass
+class Pretender:
+    """Reads a share of the images right that grows with the samples.
+
+    Attributes:
+        half: samples with which half of the images are read.
+        start: share that is read without samples.
+        lazy: share of its time after which a training stops by itself.
+        interrupt_at: number of the training, from 0, in which Ctrl-C comes; None for never.
+        now: of its clock, in seconds.
+        draws: what it learnt from, and the seconds that it might take.
+    """
+
+    half: float = 20.0
+    start: float = 0.0
+    lazy: float = 1.0
+    interrupt_at: int | None = None
+    now: float = 0.0
+    draws: list[tuple[Draw, float]] = field(default_factory=list)
+
+    def clock(self) -> Clock:
+        """Stands still but for this attacker's work."""
+        return Clock(lambda: self.now)
+
+    def model(self) -> str:
+        return "generic@0123456789ab"
+
+    def untaught(self, test: Sequence[LabelledFile], known: Known) -> Outcome:
+        self.now += 0.5
+        return self._read(test, self.start, 0)
+
+    def taught(
+        self,
+        draw: Draw,
+        test: Sequence[LabelledFile],
+        *,
+        seconds: float,
+        seed: int,
+        on_moment: Callable[[float], None],
+    ) -> Outcome:
+        if len(self.draws) == self.interrupt_at:
+            raise KeyboardInterrupt
+        self.draws.append((draw, seconds))
+        took = self.lazy * seconds
+        on_moment(took / 2)
+        self.now += took + 0.5
+        n = len(draw.training) + len(draw.validation)
+        outcome = self._read(test, 1 / (1 + (self.half / n) ** 3), seed)
+        return Outcome(outcome.texts, outcome.probabilities, took, 7, "nothing more was learnt")
+
+    def _read(self, test: Sequence[LabelledFile], share: float, seed: int) -> Outcome:
+        rng = random.Random(seed)
+        right = [rng.random() < share for _ in test]
+        texts = tuple(
+            file.label if it else file.label[:-1] + "?" for file, it in zip(test, right, strict=True)
+        )
+        return Outcome(texts, tuple(0.9 if it else 0.4 for it in right))
+
+
+def logistic(size: float, half: float, slope: float) -> float:
+    """A learning curve: the share that is read with so many samples."""
+    return 1 / (1 + math.exp(-slope * (math.log(size) - math.log(half))))
