@@ -32,6 +32,8 @@ def bend(layer: Array, style: Style, source: random.Random, noise: np.random.Gen
     unit = height / 48
     rows = np.arange(height, dtype=np.float32)[:, None]
     columns = np.arange(width, dtype=np.float32)[None]
+    x: Any
+    y: Any
     x, y = np.broadcast_to(columns, (height, width)), np.broadcast_to(rows, (height, width))
     if style.tilt:
         angle = math.radians(source.uniform(-style.tilt, style.tilt))
