@@ -16,7 +16,7 @@ CONTEXT = {"help_option_names": ["-h", "--help"]}
 # What `pip install captchafleet` alone does not bring, and the extra that does.
 _EXTRA_OF = {
     **dict.fromkeys(("numpy", "PIL", "safetensors", "torch", "torchvision"), "worker"),
-    **dict.fromkeys(("matplotlib", "scipy"), "train"),
+    **dict.fromkeys(("cv2", "matplotlib", "scipy"), "train"),
     **dict.fromkeys(("onnx", "onnxruntime"), "export"),
 }
 

@@ -63,6 +63,10 @@ ALSO_ALLOWED = {
     # The extra `train` brings it.
     "model_zoo.calibration": {"scipy"},
     "model_zoo.training.curves": {"matplotlib"},
+    # Likewise.
+    "model_zoo.generators.styles.damage": {"cv2"},
+    "model_zoo.generators.styles.lettering": {"cv2"},
+    "model_zoo.generators.styles.paper": {"cv2"},
     # The base install brings it; a report is a template.
     "model_zoo.style.report.page": {"jinja2"},
     # The extra `export` brings both.
