@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 FIRST_ROUND = 12_000  # images, augmented anew each time they are trained on
 MOST_ROUNDS = 5
-FEWEST_ROUNDS = 2  # before it may stop because all is well: few validation images prove little
+FEWEST_ROUNDS = 3  # before it may stop because all is well: few validation images prove little
 SHORTEST = 0.25  # of a round's length: less than this is not worth a round
 
 

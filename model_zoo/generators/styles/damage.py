@@ -32,9 +32,8 @@ def bend(layer: Array, style: Style, source: random.Random, noise: np.random.Gen
     unit = height / 48
     rows = np.arange(height, dtype=np.float32)[:, None]
     columns = np.arange(width, dtype=np.float32)[None]
-    x: Any
-    y: Any
-    x, y = np.broadcast_to(columns, (height, width)), np.broadcast_to(rows, (height, width))
+    x: Array = np.broadcast_to(columns, (height, width))
+    y: Array = np.broadcast_to(rows, (height, width))
     if style.tilt:
         angle = math.radians(source.uniform(-style.tilt, style.tilt))
         # A tilt of the whole line, as a shear: wide images would turn out of the frame.
@@ -53,8 +52,8 @@ def bend(layer: Array, style: Style, source: random.Random, noise: np.random.Gen
     if style.bend:
         cells = (3, max(3, round(3 * width / height)))
         for _ in range(2):
-            few = (noise.random(cells, np.float32) - np.float32(0.5)) * np.float32(2 * style.bend * unit)
-            field = cv2.resize(few, (width, height), interpolation=cv2.INTER_CUBIC)
+            field: Array = (noise.random(cells, np.float32) - np.float32(0.5)) * np.float32(2 * style.bend * unit)
+            field = cv2.resize(field, (width, height), interpolation=cv2.INTER_CUBIC)
             x, y = y + field, x  # the first field goes down, the second across
     flags = cv2.INTER_LINEAR if style.smooth else cv2.INTER_NEAREST
     bent: Array = cv2.remap(

@@ -75,8 +75,7 @@ def listed_faces() -> tuple[Face, ...]:
         path, _, kind = line.partition("\t")
         if not (SYSTEM / path).is_file():
             raise DataError(
-                f"font {SYSTEM / path} of the list is not there; install the packages named in {LISTED}, "
-                "or draw with the fonts that come along (--fonts shipped)"
+                f"font {SYSTEM / path} of the list is not there; install the packages named in {LISTED}"
             )
         faces.append(Face(str(SYSTEM / path), "capitals" in kind, "display" in kind))
     return tuple(faces)

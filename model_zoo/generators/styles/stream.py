@@ -22,6 +22,8 @@ CHUNK = 250  # images that a process draws at once
 # alone for many thousand images. After so many images everything is drawn as it comes.
 SHORT, EASY = 60_000, 240_000
 
+FEWEST_KEPT_APART = 1_000  # possible labels: three digits
+
 Images = tuple[np.ndarray[Any, np.dtype[np.uint8]], list[str]]
 
 
@@ -46,7 +48,7 @@ def draw_images(
     for place in range(count):
         source = random_source(stream, seed, first + place)
         style = _style(stream, source, first + place, faces)
-        labels.append(_label(stream, source, style))
+        labels.append(draw_stream_label(stream, source, style))
         images[place] = resize_grey(render(labels[-1], style, source), *size)
     return images, labels
 
@@ -59,9 +61,9 @@ def _style(stream: Stream, source: random.Random, number: int, faces: Sequence[F
     return draw_style(source, faces=faces, length=length, hardness=number / EASY)
 
 
-def _label(stream: Stream, source: random.Random, style: Style) -> str:
-    """A label of the stream; below three characters there are too few to keep some apart."""
-    if style.length[0] >= 3:
+def draw_stream_label(stream: Stream, source: random.Random, style: Style) -> str:
+    """A label of the stream; where too few are possible, as of one digit, none are kept apart."""
+    if style.length[0] >= 3 and len(set(style.charset)) ** style.length[0] >= FEWEST_KEPT_APART:
         return draw_label(stream, source, style.charset, style.length)
     return "".join(source.choice(style.charset) for _ in range(source.randint(*style.length)))
 
