@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from model_zoo.cards import find_card
@@ -65,6 +65,7 @@ class Attacker(Protocol):
         self,
         draw: Draw,
         test: Sequence[LabelledFile],
+        known: Known,
         *,
         seconds: float,
         seed: int,
@@ -103,21 +104,24 @@ class Ours:
         self,
         draw: Draw,
         test: Sequence[LabelledFile],
+        known: Known,
         *,
         seconds: float,
         seed: int,
         on_moment: Callable[[float], None],
     ) -> Outcome:
-        """By `tuning.tune`, within the characters and the lengths of the draw."""
+        """By `tuning.tune`, and within the charset and the lengths that the untaught one is told, too."""
         tuned = tuning.tune(
             draw.training,
             draw.validation,
             seconds=seconds,
             seed=seed,
             start=START,
+            charset=known.charset,
             on_moment=lambda moment: on_moment(moment.seconds),
         )
-        readings = tuning.read_with(tuned, test)
+        told = replace(tuned, length=(known.min_length, known.max_length))
+        readings = tuning.read_with(told, test)
         return Outcome(
             tuple(it.text for it in readings),
             tuple(it.probability for it in readings),

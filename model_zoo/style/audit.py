@@ -193,5 +193,5 @@ def _walls(runs: Sequence[Run]) -> dict[int, list[float]]:
 
 
 def _overhead(runs: Sequence[Run]) -> float:
-    """Seconds beside its training that a run took so far, at the most."""
-    return max(run.wall - run.seconds for run in runs)
+    """Seconds that a run took so far beside its training, or beyond what it might, at the most."""
+    return max(run.wall - min(run.seconds, run.allowed) for run in runs)

@@ -80,10 +80,11 @@ class Bench:
     def untaught(self) -> Run:
         """The run that learns nothing."""
         self._tell("reading without samples")
-        known = Known(self.samples.charset, self.samples.min_length, self.samples.max_length)
-        self.attacker.untaught(self.test[:1], known)  # loads and compiles, which only the first reading does
+        self.attacker.untaught(
+            self.test[:1], self._known()
+        )  # loads and compiles, which only the first reading does
         start = self.clock()
-        outcome = self.attacker.untaught(self.test, known)
+        outcome = self.attacker.untaught(self.test, self._known())
         return self._run(0, 0, 0, 0.0, start, outcome)
 
     def taught(self, size: int, number: int, seconds: float) -> Run:
@@ -95,6 +96,7 @@ class Bench:
         outcome = self.attacker.taught(
             drawn,
             self.test,
+            self._known(),
             seconds=seconds,
             seed=self.seed + 1000 * number + size,
             on_moment=lambda _: self._tell(what),
@@ -128,6 +130,9 @@ class Bench:
             outcome.texts,
             tuple(round(it, 6) for it in outcome.probabilities),
         )
+
+    def _known(self) -> Known:
+        return Known(self.samples.charset, self.samples.min_length, self.samples.max_length)
 
     def _tell(self, doing: str) -> None:
         self.on_progress(Progress(self.clock(), self.total, doing))

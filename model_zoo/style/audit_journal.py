@@ -69,8 +69,11 @@ class Run:
 
     @property
     def used_up(self) -> bool:
-        """Whether time ended it: with more of it, it might have read better."""
-        return self.size > 0 and self.seconds >= 0.95 * self.allowed
+        """Whether time ended it: with more of it, it might have read better.
+
+        A training keeps some of its time to end in, so it may say so before all of that is gone.
+        """
+        return self.size > 0 and (self.seconds >= 0.9 * self.allowed or "budget" in self.stopped)
 
 
 class Journal:

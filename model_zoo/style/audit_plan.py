@@ -18,7 +18,9 @@ SMALLEST = 10  # samples, where there are enough to double that four times
 FEWEST = 5  # samples that can be learnt from and stopped by at all
 
 # A run that gets less than this mostly measures how long it takes to start.
-MIN_SECONDS = 10.0
+MIN_SECONDS = 20.0
+# More sizes than the fewest are worth it where every run still gets this.
+GOOD_SECONDS = 300.0
 
 # Of a draw, what stops its training: the share that the validation part has of what is no test part.
 VALIDATION_SHARE = 1 / 7
@@ -41,32 +43,35 @@ class Plan:
     short: bool
 
 
-def sizes_for(pool: int) -> tuple[int, ...]:
+def sizes_for(pool: int, most: int = MAX_SIZES) -> tuple[int, ...]:
     """At least five sizes up to `pool`, evenly spaced on a log scale: 10, 20, 40, ... where they fit.
 
     Args:
         pool: images that may be learnt from, at least `FEWEST` + 4.
+        most: sizes, 5 to `MAX_SIZES`.
     """
-    doublings = math.log2(pool / SMALLEST) if pool > SMALLEST else 0.0
-    if MIN_SIZES - 1 <= doublings < MAX_SIZES - 1:
-        doubled = [SMALLEST * 2**k for k in range(MAX_SIZES) if SMALLEST * 2**k < pool / math.sqrt(2)]
+    doubled = [SMALLEST * 2**k for k in range(most) if SMALLEST * 2**k < pool / math.sqrt(2)]
+    if MIN_SIZES - 1 <= len(doubled) < most:
         return (*doubled, pool)
-    count = MIN_SIZES if doublings < MIN_SIZES - 1 else MAX_SIZES
+    count = MIN_SIZES if len(doubled) < MIN_SIZES - 1 else most
     smallest = min(SMALLEST, max(FEWEST, pool // 8))
     ratio = (pool / smallest) ** (1 / (count - 1))
     return tuple(sorted({round(smallest * ratio**k) for k in range(count)}))
 
 
 def make_plan(pool: int, seconds: float, overhead: float) -> Plan:
-    """Share out the time: a run's grows with the root of its size, because few samples are learnt sooner.
+    """Share out the time: a run's grows with the fourth root of its size.
+
+    Few samples are learnt sooner, but not by as much as they are fewer: each is seen more often, altered.
 
     Args:
         pool: images that may be learnt from.
         seconds: left for all runs.
         overhead: seconds that a run takes beside its training, to read the test part.
     """
-    sizes = sizes_for(pool)
-    weights = [math.sqrt(size) for size in sizes]
+    affordable = int(seconds / DRAWS / (GOOD_SECONDS + overhead))
+    sizes = sizes_for(pool, min(max(affordable, MIN_SIZES), MAX_SIZES))
+    weights = [size**0.25 for size in sizes]
     for draws in range(DRAWS, 0, -1):
         each = seconds / draws - overhead * len(sizes)
         shares = [each * weight / sum(weights) for weight in weights]

@@ -10,6 +10,7 @@ from typing import Literal
 
 from model_zoo.statistics import wilson_interval
 from model_zoo.style.curve import Curve, Reached
+from model_zoo.style.curve_text import in_words, share_in_words
 from model_zoo.style.figures import Answer, Figures, Share
 from model_zoo.style.looks import Looks
 from model_zoo.style.texts import Texts
@@ -17,8 +18,6 @@ from model_zoo.told import count, percent, percents
 from model_zoo.visible import visible_character
 
 Verdict = Literal["protects", "helps", "does not", "measured"]
-
-ATTEMPTS = (1, 3, 5, 10)
 
 # So many samples anyone labels in an afternoon.
 _FEW_SAMPLES = 200
@@ -40,39 +39,6 @@ class Finding:
     title: str
     verdict: Verdict
     text: str
-
-
-@dataclass(frozen=True)
-class Bot:
-    """A program that reads so well, at a site that lets it try again.
-
-    Attributes:
-        samples: labelled images that it learnt from.
-        success: share of the test images that it reads right.
-        needed: attempts until it is in, on average; infinite where it read none.
-        within: chance that it is in after 1, 3, 5 and 10 attempts, each at another image, right or wrong by
-            chance: 1 - (1 - success)^k, with the ends of success's interval.
-    """
-
-    samples: int
-    success: Share
-    needed: float
-    within: tuple[tuple[int, float, float, float], ...]
-
-
-def bot(samples: int, success: Share) -> Bot:
-    """The attempts of a reader of so many samples."""
-    low, high = success.interval
-    return Bot(
-        samples,
-        success,
-        1 / success.value if success.right else math.inf,
-        tuple((k, _within(k, success.value), _within(k, low), _within(k, high)) for k in ATTEMPTS),
-    )
-
-
-def _within(attempts: int, success: float) -> float:
-    return 1.0 - (1 - success) ** attempts
 
 
 def findings(
@@ -130,33 +96,6 @@ def _samples(answer: Reached, curve: Curve) -> Finding:
 
 def _first_upper(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def share_in_words(share: float) -> str:
-    """A round share, as a target is: "95 %"."""
-    return f"{100 * share:g} %"
-
-
-def in_words(reached: Reached, curve: Curve) -> str:
-    """How many samples, as "210 samples", "at most 10 samples" or "more than 490 samples"."""
-    least, most = curve.levels[0].size, curve.levels[-1].size
-    if reached.samples is None:
-        return f"more than {most:,} samples"
-    if not reached.samples:
-        return "no samples"
-    return f"{'at most ' if reached.samples <= least else ''}{reached.samples:,} samples"
-
-
-def interval_in_words(reached: Reached, curve: Curve) -> str:
-    """The interval, as "160 to 290", "10 or fewer", "0 to 40" or "300 to more than 490"."""
-    least, most = curve.levels[0].size, curve.levels[-1].size
-    low, high = reached.low, reached.high
-    if low is None:
-        return f"more than {most:,}"
-    left = f"{low:,} or fewer" if low == least else f"{low:,}"
-    if high is None:
-        return f"{left} to more than {most:,}"
-    return left if high == low else f"{left} to {high:,}{' or fewer' if high == least else ''}"
 
 
 def _minutes(samples: int) -> str:

@@ -67,6 +67,7 @@ class Pretender:
         self,
         draw: Draw,
         test: Sequence[LabelledFile],
+        known: Known,
         *,
         seconds: float,
         seed: int,

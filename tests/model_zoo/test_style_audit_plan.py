@@ -28,6 +28,14 @@ def test_sizes_are_at_least_five_up_to_all_there_are(pool: int, sizes: tuple[int
     assert sizes_for(pool) == sizes
 
 
+@pytest.mark.parametrize(("minutes", "sizes"), [(2, 5), (60, 5), (95, 6), (600, 7)])
+def test_more_time_is_spent_on_more_sizes(minutes: int, sizes: int) -> None:
+    plan = make_plan(490, minutes * 60.0, overhead=1.0)
+
+    assert len(plan.sizes) == sizes
+    assert (plan.sizes[0], plan.sizes[-1]) == (10, 490)
+
+
 @pytest.mark.parametrize("minutes", [2, 5, 10, 60, 600])
 def test_the_runs_and_their_readings_fill_the_time_and_no_more(minutes: int) -> None:
     plan = make_plan(490, minutes * 60.0, overhead=1.5)
@@ -37,12 +45,12 @@ def test_the_runs_and_their_readings_fill_the_time_and_no_more(minutes: int) -> 
     assert list(plan.seconds) == sorted(plan.seconds)
 
 
-@pytest.mark.parametrize(("minutes", "draws"), [(2, 1), (3, 2), (5, 3), (60, 3)])
+@pytest.mark.parametrize(("minutes", "draws"), [(2, 1), (4, 2), (6, 3), (60, 3)])
 def test_a_short_time_is_spent_on_fewer_draws(minutes: int, draws: int) -> None:
     plan = make_plan(490, minutes * 60.0, overhead=1.0)
 
     assert (plan.draws, plan.short) == (draws, draws < 3)
-    assert min(plan.seconds) >= 10
+    assert min(plan.seconds) >= 20
 
 
 @pytest.mark.parametrize(

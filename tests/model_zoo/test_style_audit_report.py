@@ -94,11 +94,11 @@ def test_a_captcha_that_is_read_at_once_is_told_so(samples: Samples, tmp_path: P
 
 
 def test_too_little_time_is_told_with_what_it_left_out(samples: Samples, tmp_path: Path) -> None:
-    made = report(samples, tmp_path, Pretender(), minutes=1)
+    made = report(samples, tmp_path, Pretender(), minutes=2)
 
     draws = ", ".join(f"{size}: 1" for size in made.audit.head.sizes)
     assert made.notes() == [
-        f"--minutes 1 was too little for 3 draws of every size (made: {draws}); more would narrow the answer",
+        f"--minutes 2 was too little for 3 draws of every size (made: {draws}); more would narrow the answer",
         "time ended 5 of 5 trainings before they stopped by themselves; with more --minutes fewer samples "
         "may be enough",
         "only 41 test images: the intervals are wide",
@@ -121,7 +121,7 @@ def pretender(monkeypatch: pytest.MonkeyPatch) -> Pretender:
 def test_the_command_prints_the_answer_and_where_the_report_is(
     samples: Samples, tmp_path: Path, pretender: Pretender
 ) -> None:
-    done = invoke(samples, tmp_path / "out", "--minutes", "5", "--seed", "3")
+    done = invoke(samples, tmp_path / "out", "--minutes", "10", "--seed", "3")
 
     assert (done.exit_code, done.stderr) == (0, "")
     told = json.loads((tmp_path / "out" / "audit.json").read_text())
@@ -132,7 +132,7 @@ def test_the_command_prints_the_answer_and_where_the_report_is(
     assert with_all.endswith(", on 41 test images")
     assert note == "only 41 test images: the intervals are wide"
     assert where == f"report: {tmp_path / 'out' / 'audit.html'}"
-    assert (told["plan"]["seed"], told["plan"]["minutes"]) == (3, 5)
+    assert (told["plan"]["seed"], told["plan"]["minutes"]) == (3, 10)
 
 
 def test_ctrl_c_says_how_to_go_on_and_resume_does(

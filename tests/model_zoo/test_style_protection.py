@@ -12,10 +12,12 @@ from PIL import Image
 from test_style_figures import Read, read
 
 from model_zoo.split import LabelledFile
+from model_zoo.style.bot import bot
 from model_zoo.style.curve import Curve, Level, Point, Reached
+from model_zoo.style.curve_text import in_words, interval_in_words
 from model_zoo.style.figures import Share, measure
 from model_zoo.style.looks import Looks, look_at
-from model_zoo.style.protection import Finding, bot, findings, in_words, interval_in_words
+from model_zoo.style.protection import Finding, findings
 from model_zoo.style.texts import look_at_texts
 
 LOOKS = Looks(images=200, ground_low=120, ground_high=250, common=0.25)

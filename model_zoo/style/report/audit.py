@@ -9,7 +9,7 @@ from pathlib import Path
 from model_zoo.atomic import write_whole
 from model_zoo.style.audit import Audit
 from model_zoo.style.audit_journal import NAME, of_size
-from model_zoo.style.protection import in_words, interval_in_words, share_in_words
+from model_zoo.style.curve_text import in_words, interval_in_words, share_in_words
 from model_zoo.style.report import charts
 from model_zoo.style.report.audit_json import document
 from model_zoo.style.report.audit_report import AuditReport, make_report, method

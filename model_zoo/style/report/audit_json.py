@@ -9,7 +9,7 @@ from model_zoo.split import RULE
 from model_zoo.style.audit import Audit
 from model_zoo.style.audit_bench import TARGET
 from model_zoo.style.audit_journal import Run
-from model_zoo.style.protection import Bot
+from model_zoo.style.bot import Bot
 from model_zoo.style.report.audit_report import AuditReport, method
 from model_zoo.style.report.facts import figures_json, share_json
 from model_zoo.style.samples_text import samples_json

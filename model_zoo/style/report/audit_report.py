@@ -11,10 +11,12 @@ from model_zoo.style.audit import Audit
 from model_zoo.style.audit_bench import TARGET
 from model_zoo.style.audit_journal import Run, of_size
 from model_zoo.style.audit_plan import DRAWS
+from model_zoo.style.bot import Bot, bot
 from model_zoo.style.curve import Curve, Reached, with_untaught
+from model_zoo.style.curve_text import interval_in_words, share_in_words
 from model_zoo.style.figures import Figures, Share, measure
 from model_zoo.style.looks import Looks, look_at
-from model_zoo.style.protection import Bot, Finding, bot, findings, interval_in_words, share_in_words
+from model_zoo.style.protection import Finding, findings
 from model_zoo.style.texts import Texts, look_at_texts
 from model_zoo.told import count, percent, percents
 
@@ -161,12 +163,11 @@ def method(report: AuditReport) -> list[str]:
     return [
         f"{count(len(audit.test), 'image')} of the test part judged every run ({RULE}). No training, and no "
         "decision when to end one, saw any of them.",
-        f"Each run began afresh with {audit.head.model} and had its n labelled images and nothing else: "
-        "about one in seven of them ended the training, and characters or lengths that they do not show it "
-        "cannot answer. Each draw is n images by chance of the "
-        f"{len(audit.pool):,} outside the test part; large draws share many, and at the largest size all of "
-        "them, so there the draws differ little and the interval says little of another collection.",
-        f"Without samples, {audit.head.model} was told the characters and the lengths of the labels.",
+        f"Each run began afresh with {audit.head.model} and learnt from its n labelled images and nothing "
+        "else; about one in seven of them ended the training. Like the reader without samples, it was told "
+        "the characters and the lengths of the labels, which anyone sees. Each draw is n images by chance of "
+        f"the {len(audit.pool):,} outside the test part; large draws share many, and at the largest size all "
+        "of them, so there the draws differ little and the interval says little of another collection.",
         "The curve is the mean of the draws, made rising, and between two sizes straight in "
         "asin(sqrt(share)) over log n. Its interval holds what the test images and the draws leave open, "
         "from 4,000 redraws; docs/audit.md has the formulas and their sources.",
