@@ -15,11 +15,12 @@ import click
 from model_zoo.cards import DEFAULT_MODEL, available_models, find_card
 from model_zoo.cli_audit import audit
 from model_zoo.cli_cards import calibrate, combine
-from model_zoo.cli_data import evaluate, generate, split
+from model_zoo.cli_data import evaluate, split
 from model_zoo.cli_errors import CONTEXT, ZooGroup
 from model_zoo.cli_export import export
 from model_zoo.cli_fetch import fetch_data
 from model_zoo.cli_folds import cross_validate, record_folds
+from model_zoo.cli_generate import generate
 from model_zoo.cli_notes import answer_lines, naming_the_cards, note_foreign
 from model_zoo.cli_options import min_probability_option, solver_options, wish
 from model_zoo.cli_plots import find_lr, plot_run, show_batch

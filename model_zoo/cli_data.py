@@ -173,19 +173,3 @@ def split(data: Path, parts: Sequence[str], out: Path) -> None:
     """
     files = splitting.of_parts(splitting.labelled_files(data), parts)
     click.echo(f"{out}: {splitting.write_list(files, data, out)} images of {' + '.join(parts)}")
-
-
-@click.command(context_settings=CONTEXT)
-@option("--style", default="kaptcha", help="Of captcha.")
-@option("--count", type=click.IntRange(1, 1_000_000), default=200, help="Images.")
-@option("--seed", type=int, default=0, help="The same seed makes the same images.")
-@option("--out", required=True, type=FOLDER, help="New folder for the images.")
-def generate(style: str, count: int, seed: int, out: Path) -> None:
-    """Make labelled synthetic images; their labels never occur in synthetic training images.
-
-    \b
-    Example: model-zoo generate --style kaptcha --count 200 --seed 1 --out captchas
-    """
-    from model_zoo.generators.folder import write_examples
-
-    click.echo(f"{out}: {len(write_examples(out, style=style, count=count, seed=seed))} images")

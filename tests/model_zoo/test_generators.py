@@ -146,7 +146,7 @@ def test_an_unknown_style_and_a_full_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError) as full:
         write_examples(tmp_path, style="kaptcha", count=1, seed=0)
 
-    assert str(style.value) == "style 'wavy' is unknown; known are kaptcha, kaptcha-two-fonts"
+    assert str(style.value) == "style 'wavy' is unknown; known are kaptcha, kaptcha-two-fonts, random, many"
     assert str(full.value) == f"folder {str(tmp_path)!r} is not empty; give a new one"
 
 

@@ -38,6 +38,7 @@ def test_the_example_of_combine_names_a_model_of_ones_own_by_its_card() -> None:
 
 def test_the_commands_are_those_that_the_readme_promises() -> None:
     assert sorted(main.commands) == [
+        "audit",
         "calibrate",
         "combine",
         "cross-validate",
@@ -174,8 +175,8 @@ def test_solve_notes_wished_characters_that_the_model_lacks(charset: str, note: 
     [
         (
             ["show", "crnn-9"],
-            "model 'crnn-9' is not in model_zoo/weights; available: crnn-small, kaptcha, kaptcha-zero, nano; "
-            "a model of your own: give the path of its card, like zoo/mine.json, or name its folder in "
+            "model 'crnn-9' is not in model_zoo/weights; available: crnn-small, generic, kaptcha, "
+            "kaptcha-zero, nano; a model of your own: give the path of its card, like zoo/mine.json, or name its folder in "
             "CAPTCHAFLEET_ZOO",
             "an unknown model",
         ),
@@ -226,7 +227,7 @@ def test_solve_notes_wished_characters_that_the_model_lacks(charset: str, note: 
         ),
         (
             ["generate", "--style", "wavy", "--out", "new"],
-            "style 'wavy' is unknown; known are kaptcha, kaptcha-two-fonts",
+            "style 'wavy' is unknown; known are kaptcha, kaptcha-two-fonts, random, many",
             "no such style",
         ),
         (
