@@ -36,6 +36,8 @@ class Result:
 def round_images(number: int, seconds_per_image: float, left: float) -> int:
     """How many images round `number` (0, 1, ...) trains on; 0 where the time left is not worth it.
 
+    The first round is always made, however late it is: without it there is no reader.
+
     Args:
         number: of the round.
         seconds_per_image: that training takes.
@@ -43,9 +45,9 @@ def round_images(number: int, seconds_per_image: float, left: float) -> int:
     """
     wanted: int = FIRST_ROUND << number
     affordable = int(left / seconds_per_image)
-    if affordable < (SHORTEST * wanted if number else 1):
+    if number and affordable < SHORTEST * wanted:
         return 0
-    return min(wanted, affordable)
+    return max(1, min(wanted, affordable))
 
 
 def why_stop(results: list[Result], n_validation: int) -> str | None:

@@ -202,8 +202,9 @@ class _Tuning:
         return (time.perf_counter() - began) / sum(map(len, batches[1:]))
 
     def _train(self, fit: Fit) -> None:
-        """To the end of the round, or of the time."""
-        while fit.state.epoch < fit.recipe.epochs and self._elapsed < (1 - RESERVE) * self._budget:
+        """To the end of the round, or of the time; the first epoch of all is made in any case."""
+        end = (1 - RESERVE) * self._budget
+        while fit.state.epoch < fit.recipe.epochs and (not self._moments or self._elapsed < end):
             began = time.perf_counter()
             log = fit.epoch()
             self._per_image = (time.perf_counter() - began) / log.images
