@@ -109,15 +109,15 @@ def test_an_earlier_folder_hides_a_name_of_a_later_one(
 def test_the_built_in_models_are_listed_beside_ones_own() -> None:
     names = [card.name for card in available_models()]
 
-    assert names == ["crnn-small", "kaptcha", "kaptcha-zero", "nano", "tiny"]
+    assert names == ["crnn-small", "generic", "kaptcha", "kaptcha-zero", "nano", "tiny"]
 
 
 def test_an_unknown_name_is_answered_with_those_there_are(zoo: Path) -> None:
     with pytest.raises(ModelNotFound) as caught:
         find_card("crnn-9")
     assert str(caught.value) == (
-        f"model 'crnn-9' is not in {zoo}, model_zoo/weights; available: crnn-small, kaptcha, "
-        "kaptcha-zero, nano, tiny; a model of your own: give the path of its card, like zoo/mine.json, "
+        f"model 'crnn-9' is not in {zoo}, model_zoo/weights; available: crnn-small, generic, "
+        "kaptcha, kaptcha-zero, nano, tiny; a model of your own: give the path of its card, like zoo/mine.json, "
         "or name its folder in CAPTCHAFLEET_ZOO"
     )
 
@@ -132,8 +132,8 @@ def test_a_folder_named_zoo_is_not_searched_unless_the_variable_names_it(
     with pytest.raises(ModelNotFound) as caught:
         find_card("tiny")
     assert str(caught.value) == (
-        "model 'tiny' is not in model_zoo/weights; available: crnn-small, kaptcha, kaptcha-zero, nano; "
-        "a model of your own: give the path of its card, like zoo/mine.json, or name its folder in "
+        "model 'tiny' is not in model_zoo/weights; available: crnn-small, generic, kaptcha, kaptcha-zero, "
+        "nano; a model of your own: give the path of its card, like zoo/mine.json, or name its folder in "
         "CAPTCHAFLEET_ZOO"
     )
 

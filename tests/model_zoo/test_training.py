@@ -19,6 +19,7 @@ from model_zoo.preprocess import WANTED
 from model_zoo.solver import load_solver
 from model_zoo.split import labelled_files, of_parts
 from model_zoo.training import data
+from model_zoo.training.generated import generate_images
 from model_zoo.training.log import EpochLog, append
 from model_zoo.training.prepare import TrainOptions
 from model_zoo.training.recipe import Recipe
@@ -214,7 +215,7 @@ def test_a_label_that_the_frames_cannot_carry_is_refused() -> None:
 
 def test_synthetic_images_are_new_in_every_epoch_and_never_reserved() -> None:
     def generated(epoch: int) -> data.LabelledImages:
-        return data.generate_images(
+        return generate_images(
             20, seed=1, epoch=epoch, charset=Charset("23ab"), length=(4, 5), size=(50, 200)
         )
 

@@ -212,11 +212,11 @@ def test_solve_notes_wished_characters_that_the_model_lacks(charset: str, note: 
         ),
         (
             ["train", "--data", "nowhere", "--name", "mine"],
-            "data folder 'nowhere' is not there; give a folder of images named LABEL.png",
+            "data folder 'nowhere' is not there; give a folder of labelled images",
             "no such folder",
         ),
         (
-            ["train", "--data", "file.txt", "--name", "mine"],
+            ["train", "--recipe", "standard", "--data", "file.txt", "--name", "mine"],
             "data folder 'file.txt' is a file; give a folder of images named LABEL.png",
             "a file is there, and no folder",
         ),

@@ -43,7 +43,9 @@ def run(*arguments: str | Path) -> Result:
 
 def train_command(data: Path, out: Path, *more: str) -> list[str]:
     return [
-        *("train", "--data", str(data), "--name", "mine", "--out", str(out), "--epochs", "2"),
+        *("train", "--data", str(data), "--name", "mine", "--out", str(out)),
+        *(("--recipe", "standard") if "--recipe" not in more else ()),
+        *("--epochs", "2"),
         *("--height", "16", "--width", "64"),
         *more,
     ]
@@ -234,7 +236,7 @@ def test_the_last_line_has_an_interval_and_few_right_answers_bring_advice(
     card = replace(find_card("crnn-small").card, name="mine", accuracy=(row,))
     monkeypatch.setattr("model_zoo.training.run.train", lambda *a: card)
 
-    result = run("train", "--name", "mine", "--out", tmp_path)
+    result = run("train", "--name", "mine", "--out", tmp_path, "--recipe", "standard")
 
     assert result.exit_code == 0
     assert result.stdout == (
@@ -246,12 +248,16 @@ def test_the_last_line_has_an_interval_and_few_right_answers_bring_advice(
 
 def test_an_unknown_recipe_and_nothing_to_train_on_are_refused_in_one_line(tmp_path: Path) -> None:
     recipe = run("train", "--name", "mine", "--out", tmp_path, "--recipe", "fast")
-    nothing = run("train", "--name", "mine", "--out", tmp_path)
+    nothing = run("train", "--name", "mine", "--out", tmp_path, "--recipe", "standard")
+    no_folder = run("train", "--name", "mine", "--out", tmp_path)
 
-    assert [recipe.exit_code, nothing.exit_code] == [2, 2]
+    assert [recipe.exit_code, nothing.exit_code, no_folder.exit_code] == [2, 2, 2]
     assert recipe.stderr.startswith("Error: recipe 'fast' is unknown; known are standard, ")
     assert nothing.stderr == (
         "Error: there is nothing to train on; give --data DIR, or --synthetic N for generated images\n"
+    )
+    assert no_folder.stderr == (
+        "Error: there is nothing to train on; give --data DIR, a folder of labelled images\n"
     )
 
 

@@ -60,7 +60,9 @@ def test_a_variable_stands_for_its_option(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_number_that_makes_no_sense_is_refused_in_one_line(
     option: str, value: str, message: str, reason: str
 ) -> None:
-    result = CliRunner().invoke(main, ["train", "--data", "nowhere", "--name", "mine", option, value])
+    result = CliRunner().invoke(
+        main, ["train", "--recipe", "standard", "--data", "nowhere", "--name", "mine", option, value]
+    )
 
     assert result.exit_code == 2
     assert (
