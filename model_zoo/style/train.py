@@ -27,6 +27,7 @@ from model_zoo.style.tuned import Moment, Tuned
 from model_zoo.style.tuning import tune
 from model_zoo.training.checkpoint import write_safetensors
 from model_zoo.training.run import check_output
+from model_zoo.training.start import check_unseen, load_start
 
 DEFAULT_MINUTES = 20.0
 START = "generic"
@@ -96,6 +97,7 @@ def train_style(
         raise DataError(
             f"none of the {len(samples.files)} images falls into the training part; give more images"
         )
+    check_unseen(load_start(options.start), [*validation, *test])
     check_folder(options.out)
     tuned = tune(
         training,
