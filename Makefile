@@ -89,8 +89,8 @@ $(BIN)/uv:
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt uv
 
 $(VENV)/.installed-worker: pyproject.toml constraints.txt | $(BIN)/uv
-	@echo 'Installing captchafleet and what its worker needs into $(VENV) ($(SIZES)).'
-	@$(UV_INSTALL) -e '.[worker]'
+	@echo 'Installing captchafleet with what reads and what trains into $(VENV) ($(SIZES)).'
+	@$(UV_INSTALL) -e '.[train]'
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/uv
