@@ -151,7 +151,7 @@ def test_an_unknown_model_is_refused_with_the_names_that_are_there(captchas: Pat
     assert done.code == 2
     assert done.err == (
         "Error: model 'crnn-9' is not in model_zoo/weights; available: crnn-small, "
-        "generic, kaptcha, kaptcha-zero, nano; a model of your own: give the path of its card, like zoo/mine.json, "
-        "or name its folder in CAPTCHAFLEET_ZOO\n"
+        "generic, kaptcha, kaptcha-zero, nano; a model of your own: give the path of its card, like "
+        "zoo/mine.json, or name its folder in CAPTCHAFLEET_ZOO\n"
     )
     assert not (tmp_path / "run").exists()

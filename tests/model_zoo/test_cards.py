@@ -117,8 +117,8 @@ def test_an_unknown_name_is_answered_with_those_there_are(zoo: Path) -> None:
         find_card("crnn-9")
     assert str(caught.value) == (
         f"model 'crnn-9' is not in {zoo}, model_zoo/weights; available: crnn-small, generic, "
-        "kaptcha, kaptcha-zero, nano, tiny; a model of your own: give the path of its card, like zoo/mine.json, "
-        "or name its folder in CAPTCHAFLEET_ZOO"
+        "kaptcha, kaptcha-zero, nano, tiny; a model of your own: give the path of its card, like "
+        "zoo/mine.json, or name its folder in CAPTCHAFLEET_ZOO"
     )
 
 

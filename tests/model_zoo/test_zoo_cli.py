@@ -176,8 +176,8 @@ def test_solve_notes_wished_characters_that_the_model_lacks(charset: str, note: 
         (
             ["show", "crnn-9"],
             "model 'crnn-9' is not in model_zoo/weights; available: crnn-small, generic, kaptcha, "
-            "kaptcha-zero, nano; a model of your own: give the path of its card, like zoo/mine.json, or name its folder in "
-            "CAPTCHAFLEET_ZOO",
+            "kaptcha-zero, nano; a model of your own: give the path of its card, like zoo/mine.json, or name "
+            "its folder in CAPTCHAFLEET_ZOO",
             "an unknown model",
         ),
         (
