@@ -79,8 +79,8 @@ def _samples(answer: Reached, curve: Curve) -> Finding:
     if answer.samples is None:
         text = (
             f"Not read at {share_in_words(answer.target)} with {most.size:,} samples, but at "
-            f"{percent(most.value)} ({percents(most.low, most.high)}). What more samples would do was not "
-            "measured."
+            f"{percent(most.value)} ({percents(most.low, most.high)}). What more samples or longer "
+            "training would do was not measured."
         )
         return Finding("Many samples needed", "protects" if most.high < 0.01 else "helps", text)
     if not answer.samples:

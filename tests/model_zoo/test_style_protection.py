@@ -81,8 +81,8 @@ def test_a_captcha_that_holds_out_is_told_so() -> None:
 
     assert told["Many samples needed"].verdict == "protects"
     assert told["Many samples needed"].text == (
-        "Not read at 95 % with 400 samples, but at 0.4 % (0.0 to 0.9 %). What more samples would do was not "
-        "measured."
+        "Not read at 95 % with 400 samples, but at 0.4 % (0.0 to 0.9 %). What more samples or longer "
+        "training would do was not measured."
     )
     assert told["Variety of the look"].verdict == "measured"
 
