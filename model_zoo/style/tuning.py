@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,13 +14,14 @@ from torch import nn
 
 from model_zoo.solver import find_device
 from model_zoo.split import LabelledFile
+from model_zoo.style import notes
 from model_zoo.style.body import copied_weights, style_network
 from model_zoo.style.looked_at import Inputs, best_case, draw_bank, read_inputs
 from model_zoo.style.reading import read_with
 from model_zoo.style.rounds import Result, round_images, why_stop
 from model_zoo.style.suspicion import find_suspects
 from model_zoo.style.tuned import Moment, Suspect, Tuned, in_words
-from model_zoo.training.checkpoint import load_checkpoint, read_notes, save_checkpoint
+from model_zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from model_zoo.training.data import LabelledImages, Normalisation
 from model_zoo.training.fit import Fit, seed_epoch
 from model_zoo.training.recipe import STILL, Recipe
@@ -254,17 +255,12 @@ class _Tuning:
         # Between two rounds there is no optimiser's state to keep: that of a round not begun stands for it.
         between = fit is None
         fit = fit or self._fit(1, len(self._results))
-        notes = {
-            "elapsed": self._elapsed,
-            "per_image": self._per_image,
-            "between": between,
-            "epochs": fit.recipe.epochs,
-            "moments": [asdict(moment) for moment in self._moments],
-            "results": [asdict(result) for result in self._results],
-            "suspects": [[str(it.file.path), it.reading, it.probability] for it in self._suspects],
-        }
+        said = notes.Notes(
+            self._elapsed, self._per_image, between, fit.recipe.epochs, tuple(self._moments),
+            tuple(self._results), self._suspects,
+        )  # fmt: skip
         save_checkpoint(
-            self._path, fit.state, fit.recipe, self._contents, notes=json.dumps(notes), kept=self._best
+            self._path, fit.state, fit.recipe, self._contents, notes=said.to_json(), kept=self._best
         )
 
     @property
@@ -282,19 +278,10 @@ class _Tuning:
         """The round that was on when the run was stopped; None at a beginning."""
         if self._path is None or not self._path.exists():
             return None
-        text, kept = read_notes(self._path)
-        notes = json.loads(text)
-        self._results = [Result(**it) for it in notes["results"]]
-        self._best = kept or None
-        files = {str(file.path): file for file in self._inputs.files}
-        self._suspects = tuple(
-            Suspect(files[path], reading, probability)
-            for path, reading, probability in notes["suspects"]
-            if path in files
-        )
-        fit = self._fit(notes["epochs"], len(self._results))
+        said, self._best = notes.read(self._path, self._contents, self._inputs.files)
+        self._results, self._suspects = list(said.results), said.suspects
+        fit = self._fit(said.epochs, len(self._results))
         load_checkpoint(self._path, fit.state, fit.recipe, self._contents)
-        self._moments = [Moment(**it) for it in notes["moments"]]
-        self._per_image = notes["per_image"]
-        self._began -= notes["elapsed"]
-        return None if notes["between"] else fit
+        self._moments, self._per_image = list(said.moments), said.per_image
+        self._began -= said.elapsed
+        return None if said.between else fit

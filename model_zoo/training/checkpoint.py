@@ -74,14 +74,14 @@ def save_checkpoint(
     write_safetensors(path, tensors, metadata, sync=False)
 
 
-def read_notes(path: Path) -> tuple[str, dict[str, torch.Tensor]]:
-    """The notes and the kept tensors of a checkpoint.
+def read_notes(path: Path) -> tuple[str, str, dict[str, torch.Tensor]]:
+    """The notes, the hash of the data and the kept tensors of a checkpoint.
 
     Raises:
         DataError: no checkpoint there.
     """
     metadata, tensors = _read(path)
-    return metadata.get("notes", ""), _below("kept", tensors)
+    return metadata.get("notes", ""), metadata.get("data", ""), _below("kept", tensors)
 
 
 def load_checkpoint(path: Path, state: TrainingState, recipe: Recipe, data: str) -> None:

@@ -7,13 +7,17 @@ from pathlib import Path
 
 
 def epochs_done(checkpoint: Path) -> int:
-    """The epochs that a checkpoint holds; 0 where there is none.
+    """The epochs that a checkpoint holds, of all rounds where there are several; 0 where there is none.
 
     The header of a safetensors file is the length of its JSON (8 bytes, little endian), then the JSON.
     """
     try:
         with checkpoint.open("rb") as file:
             header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        return int(header["__metadata__"]["epoch"])
+        metadata = header["__metadata__"]
+        # A style is trained in rounds, each with epochs of its own; `style.notes` tells them all.
+        return (
+            len(json.loads(metadata["notes"])["moments"]) if metadata.get("notes") else int(metadata["epoch"])
+        )
     except (OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError):
         return 0
