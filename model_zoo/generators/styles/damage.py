@@ -52,8 +52,8 @@ def bend(layer: Array, style: Style, source: random.Random, noise: np.random.Gen
     if style.bend:
         cells = (3, max(3, round(3 * width / height)))
         for _ in range(2):
-            field: Array = (noise.random(cells, np.float32) - np.float32(0.5)) * np.float32(2 * style.bend * unit)
-            field = cv2.resize(field, (width, height), interpolation=cv2.INTER_CUBIC)
+            few = (noise.random(cells, np.float32) - np.float32(0.5)) * np.float32(2 * style.bend * unit)
+            field = cv2.resize(few, (width, height), interpolation=cv2.INTER_CUBIC)
             x, y = y + field, x  # the first field goes down, the second across
     flags = cv2.INTER_LINEAR if style.smooth else cv2.INTER_NEAREST
     bent: Array = cv2.remap(

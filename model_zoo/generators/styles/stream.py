@@ -33,7 +33,7 @@ def draw_images(
     """Images `first` to `first + count` of a stream, each in a style of its own.
 
     Args:
-        stream: `training` or `examples`; they share no label of three characters or more.
+        stream: `training` or `examples`; in styles whose shortest label has three characters they share none.
         seed: of the stream.
         first: number of the first image.
         count: how many.
