@@ -105,7 +105,7 @@ class AuditReport:
             )
         runs = [run for run in audit.runs if run.size]
         over = sum(run.used_up for run in runs)
-        if over > _MOST_RUNS_OVER * len(runs):
+        if over > _MOST_RUNS_OVER * len(runs) and self.answer.samples != 0:
             notes.append(
                 f"time ended {over} of {len(runs)} trainings before they stopped by themselves; with "
                 "more --minutes fewer samples may be enough"
