@@ -184,8 +184,8 @@ def _limits(report: TrainingReport) -> list[str]:
         "It is about images like these. Whether other images of the same captcha look like these, or will "
         "after a change of the site, it cannot say.",
         "A reading counts as wrong where it differs from the label, also where the label is what is wrong.",
-        "The probability of an answer is the model's own, calibrated on the validation part; it is no "
-        "measurement of a single image.",
+        "The probability of an answer is the model's own, calibrated on the validation part where that is "
+        "large enough; it is no measurement of a single image.",
     ]
     if exact.n < 100:
         limits.insert(
