@@ -54,7 +54,7 @@ def why_stop(results: list[Result], n_validation: int) -> str | None:
     """The reason to train no further round, in words; None to go on.
 
     Args:
-        results: of the rounds so far, none without validation images.
+        results: of the rounds so far.
         n_validation: how many validation images there are.
     """
     rounds = len(results)
