@@ -22,7 +22,7 @@ COLUMNS_PER_FRAME = 8  # of every architecture with CTC here
 COLUMNS_PER_CHARACTER = 24  # three frames: one for the character, two to tell it from its neighbours
 WIDEST = 768  # pixels of an input, so 96 frames
 LONGEST = WIDEST // COLUMNS_PER_CHARACTER  # characters of a label
-BANK = 3_000  # generated images that an epoch's are drawn from
+BANK = 2_000  # generated images that an epoch's are drawn from
 _LOOKS = 256  # images that tell which case the letters are in
 
 

@@ -18,6 +18,24 @@ SHIPPED = Path(__file__).parent.parent / "fonts"
 LISTED = Path(__file__).parent / "faces.txt"
 SYSTEM = Path("/usr/share/fonts")  # where Debian's packages put theirs
 
+# Folders of the faces that captcha libraries mostly draw with: Arial, Times, Courier, Verdana and the like
+# under their free names.
+COMMON = frozenset(
+    (
+        "liberation",
+        "dejavu",
+        "freefont",
+        "urw-base35",
+        "crosextra",
+        "croscore",
+        "noto",
+        "roboto",
+        "open-sans",
+        "lato",
+    )
+)
+_TRIES = 60  # before a kind of face is taken to be missing
+
 SIZES = (22, 36, 60)  # pixels of an em: masks are only drawn so large, and scaled from there
 
 Mask = np.ndarray[Any, np.dtype[np.uint8]]
@@ -31,11 +49,13 @@ class Face:
         path: of the file.
         capitals: whether small letters look like capitals, so that only capitals can be told by it.
         display: whether it is a fancy face, which is drawn less often.
+        common: whether it is one of those that most programs draw with, which are drawn more often.
     """
 
     path: str
     capitals: bool = False
     display: bool = False
+    common: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,7 +78,8 @@ class Glyph:
 @cache
 def shipped_faces() -> tuple[Face, ...]:
     """The faces that come with this package; the same everywhere."""
-    return tuple(Face(str(path)) for path in sorted(SHIPPED.iterdir()) if path.suffix in (".ttf", ".woff"))
+    files = (path for path in sorted(SHIPPED.iterdir()) if path.suffix in (".ttf", ".woff"))
+    return tuple(Face(str(path), common=True) for path in files)
 
 
 @cache
@@ -77,24 +98,26 @@ def listed_faces() -> tuple[Face, ...]:
             raise DataError(
                 f"font {SYSTEM / path} of the list is not there; install the packages named in {LISTED}"
             )
-        faces.append(Face(str(SYSTEM / path), "capitals" in kind, "display" in kind))
+        folder = path.split("/")[1]
+        faces.append(Face(str(SYSTEM / path), "capitals" in kind, "display" in kind, folder in COMMON))
     return tuple(faces)
 
 
 def choose(faces: Sequence[Face], source: random.Random, *, small: bool) -> Face:
-    """One face; a fancy one in a quarter of the draws.
+    """One face: a fancy one in a fifth of the draws, a common one in two fifths, else any that is not fancy.
 
     Args:
-        faces: to choose from.
+        faces: to choose from; where there is none of a kind, it is one of the others.
         source: of the randomness.
         small: whether small letters are to be drawn, so that faces of capitals are out.
     """
-    fancy = source.random() < 0.25
-    for _ in range(50):
+    kind = source.random()
+    for _ in range(_TRIES):
         face = source.choice(faces)
-        if face.display == fancy and not (small and face.capitals):
+        fits = face.display if kind < 0.2 else face.common if kind < 0.6 else not face.display
+        if fits and not (small and face.capitals):
             return face
-    return next(face for face in faces if not (small and face.capitals))
+    return source.choice([face for face in faces if not (small and face.capitals)])
 
 
 def mask_size(wanted: float) -> int:

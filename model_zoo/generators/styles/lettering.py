@@ -117,6 +117,8 @@ def _draw(
     drawn = cv2.warpAffine(
         mask, affine, (width, height), flags=cv2.INTER_LINEAR if style.smooth else cv2.INTER_NEAREST
     )
+    if not style.smooth:  # as bitmap fonts are: a pixel is ink or is not
+        drawn = ((drawn > 127) * np.uint8(255)).astype(np.uint8)
     coverage = _filled(drawn, style, source, height).astype(np.float32) * np.float32(it.alpha / 255)
     if style.fill == "shadow":
         _put(layer, np.roll(coverage, (1 + height // 40, 1 + height // 40), (0, 1)) * 0.5, it.grey)
