@@ -32,7 +32,10 @@ __all__ = ["Moment", "Suspect", "Tuned", "read_with", "tune"]
 LEAST_IMAGES = 384  # of an epoch: fewer images are trained on several times
 RESERVE = 0.06  # of the budget: for reading, judging and writing
 SPEED_STEPS = 4
-GENERATED = 0.25  # of an epoch, in the style's alphabet and lengths, so that what the body knows is not lost
+
+# Generated images in the style's alphabet and lengths keep what the body knows, which a few images would
+# overwrite: half of an epoch where there are up to so many images, the smaller a share the more there are.
+AS_MANY_GENERATED = 40
 
 STYLE = Recipe(
     batch_size=32,
@@ -179,7 +182,8 @@ class _Tuning:
 
     @property
     def _bank_share(self) -> int:
-        return round(GENERATED / (1 - GENERATED) * len(self._training_images()))
+        share = min(1.0, AS_MANY_GENERATED / len(self._inputs.training_files))
+        return round(share * len(self._training_images()))
 
     def _bank_images(self, epoch: int) -> LabelledImages:
         """The generated images of an epoch, drawn anew from the bank."""
