@@ -18,7 +18,7 @@ UNIT := -m "not redis and not data and not gpu and not slow" --ignore=tests/inte
 COMPOSE_CHECK := CAPTCHAFLEET_BROKER_PASSWORD=unused docker-compose -f docker/compose.yaml config -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint unit lint-docker train-default bench-ctc bench-parity bench-styles wheel constraints clean distclean
+.PHONY: help demo test check lint unit lint-docker train-default train-generic bench-ctc bench-parity bench-styles wheel constraints clean distclean
 .DELETE_ON_ERROR:
 
 help: ## list these commands
@@ -47,6 +47,11 @@ lint-docker: $(VENV)/.installed-dev ## lint the Dockerfiles and, where docker-co
 
 train-default: $(VENV)/.installed-dev ## train the default model anew into zoo/, with the figure of its card; half an hour
 	$(BIN)/python benchmarks/train_default.py
+
+train-generic: $(VENV)/.installed-dev ## train the model generic anew into zoo/; hours, and the fonts of 97 Debian packages
+	@echo 'The fonts of these Debian packages have to be there (apt-get install PACKAGE...):'
+	@sed -n 's/^#   /  /p' model_zoo/generators/styles/faces.txt
+	$(BIN)/model-zoo train --recipe generic --name generic --architecture crnn-wide --height 48 --width 192
 
 bench-ctc: $(VENV)/.installed-dev ## measure the decoder beside its peers; installs them first (7 GB), takes ten minutes
 	$(BIN)/python benchmarks/ctc.py --setup
