@@ -213,7 +213,8 @@ def test_too_few_images_are_refused_before_anything_is_trained(
 
     assert (result.exit_code, result.stderr) == (
         2,
-        f"Error: data folder {str(few)!r} has 29 usable labelled images, expected at least 30; add labelled images\n",
+        f"Error: data folder {str(few)!r} has 29 usable labelled images, expected at least 30; add labelled "
+        "images\n",
     )
     assert not (tmp_path / "zoo").exists()
 
