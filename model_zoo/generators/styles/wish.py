@@ -1,4 +1,4 @@
-"""What generated images are to be like. Imports nothing heavy."""
+"""What generated images are to be like; OpenCV is not needed to say it."""
 
 from __future__ import annotations
 
