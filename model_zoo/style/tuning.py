@@ -145,7 +145,10 @@ class _Tuning:
             self._per_image = self._measured_speed()
         left = (1 - RESERVE) * self._budget - self._elapsed
         images = round_images(number, self._per_image, left)
-        return self._fit(max(1, images // self._epoch_images), number) if images else None
+        epochs = max(1, images // self._epoch_images)
+        # Of a large folder a single epoch may be longer than the round, and than the time that is left.
+        late = number and epochs * self._epoch_images * self._per_image > left
+        return self._fit(epochs, number) if images and not late else None
 
     def _fit(self, epochs: int, number: int) -> Fit:
         """The fit of round `number`, with the best weights so far."""

@@ -101,6 +101,20 @@ def test_no_epoch_begins_after_the_budget_but_the_very_first(
     assert done.stopped in (f"the budget of {in_words(budget)} is used", "5 rounds are the most")
 
 
+def test_a_round_whose_single_epoch_does_not_fit_is_not_begun(
+    tuned: Tune, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model_zoo.style.tuning.LEAST_IMAGES", 300)
+    clock = Clock(per_image=0.01)
+
+    # 4 s an epoch of 400 images: after the first there are 2 s left, enough for a quarter of the round.
+    done = tuned(clock, seconds=8.0)
+
+    assert len(done.moments) == 1
+    assert clock.now < 8.0
+    assert done.stopped == "the budget of 8 seconds is used"
+
+
 def test_rounds_grow_until_nothing_gets_better_and_the_best_is_kept(tuned: Tune) -> None:
     done = tuned(Clock(figures=(0.4, 0.9, 0.6, 0.7)))
 
