@@ -139,7 +139,7 @@ RECIPES = {
     "kaptcha": Recipe(epochs=20, learning_rate=1e-3, augmentation=_LIGHT, precision="bfloat16"),
     # The body that other styles start from.
     "generic": Recipe(
-        epochs=60,
+        epochs=46,
         synthetic=40_000,
         batch_size=64,
         learning_rate=2e-3,
