@@ -16,26 +16,22 @@ from model_zoo.solver import find_device
 from model_zoo.split import LabelledFile
 from model_zoo.style import notes
 from model_zoo.style.body import copied_weights, style_network
+from model_zoo.style.epochs import Epochs
 from model_zoo.style.looked_at import Inputs, best_case, draw_bank, read_inputs
 from model_zoo.style.reading import read_with
 from model_zoo.style.rounds import Result, round_images, why_stop
 from model_zoo.style.suspicion import find_suspects
 from model_zoo.style.tuned import Moment, Suspect, Tuned, in_words
 from model_zoo.training.checkpoint import load_checkpoint, save_checkpoint
-from model_zoo.training.data import LabelledImages, Normalisation
+from model_zoo.training.data import Normalisation
 from model_zoo.training.fit import Fit, seed_epoch
 from model_zoo.training.recipe import STILL, Recipe
 from model_zoo.training.start import Start, load_start
 
 __all__ = ["Moment", "Suspect", "Tuned", "read_with", "tune"]
 
-LEAST_IMAGES = 384  # of an epoch: fewer images are trained on several times
 RESERVE = 0.06  # of the budget: for reading, judging and writing
 SPEED_STEPS = 4
-
-# Generated images in the style's alphabet and lengths keep what the body knows, which a few images would
-# overwrite: half of an epoch where there are up to so many images, the smaller a share the more there are.
-AS_MANY_GENERATED = 40
 
 STYLE = Recipe(
     batch_size=32,
@@ -145,9 +141,10 @@ class _Tuning:
             self._per_image = self._measured_speed()
         left = (1 - RESERVE) * self._budget - self._elapsed
         images = round_images(number, self._per_image, left)
-        epochs = max(1, images // self._epoch_images)
+        size = len(self._epochs(number))
+        epochs = max(1, images // size)
         # Of a large folder a single epoch may be longer than the round, and than the time that is left.
-        late = number and epochs * self._epoch_images * self._per_image > left
+        late = number and epochs * size * self._per_image > left
         return self._fit(epochs, number) if images and not late else None
 
     def _fit(self, epochs: int, number: int) -> Fit:
@@ -156,13 +153,13 @@ class _Tuning:
         recipe = replace(STYLE, epochs=epochs, seed=self._seed * 100 + number, start=self._start.name)
         return Fit(
             network,
-            self._training_images(),
+            None,
             self._inputs.validation,
             charset=self._inputs.charset,
             normalise=self._normalise,
             recipe=recipe,
             device=self._device,
-            synthetic=self._bank_images if self._bank else None,
+            synthetic=self._epochs(number),
             start=self._best,
         )
 
@@ -171,29 +168,9 @@ class _Tuning:
         inputs = self._inputs
         return style_network(self._start, inputs.charset, inputs.height, inputs.width, self._case)
 
-    def _training_images(self) -> LabelledImages:
-        """All that are not suspected, as often as it takes to fill an epoch."""
-        wrong = {suspect.file.path for suspect in self._suspects}
-        kept = [n for n, file in enumerate(self._inputs.training_files) if file.path not in wrong]
-        images = self._inputs.training
-        kept *= -(-LEAST_IMAGES // len(kept))
-        return LabelledImages(images.pixels[kept], tuple(images.labels[n] for n in kept))
-
-    @property
-    def _epoch_images(self) -> int:
-        return len(self._training_images()) + (self._bank_share if self._bank else 0)
-
-    @property
-    def _bank_share(self) -> int:
-        share = min(1.0, AS_MANY_GENERATED / len(self._inputs.training_files))
-        return round(share * len(self._training_images()))
-
-    def _bank_images(self, epoch: int) -> LabelledImages:
-        """The generated images of an epoch, drawn anew from the bank."""
-        assert self._bank is not None
-        source = torch.Generator().manual_seed(self._seed * 1_000_003 + len(self._results) * 10_007 + epoch)
-        chosen = torch.randint(len(self._bank), (self._bank_share,), generator=source).tolist()
-        return LabelledImages(self._bank.pixels[chosen], tuple(self._bank.labels[n] for n in chosen))
+    def _epochs(self, number: int) -> Epochs:
+        suspected = {suspect.file.sha256 for suspect in self._suspects}
+        return Epochs(self._inputs, self._bank, suspected, self._seed * 101 + number)
 
     def _measured_speed(self) -> float:
         """Seconds that training takes an image, from a few steps on a copy."""

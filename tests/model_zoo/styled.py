@@ -26,8 +26,8 @@ from model_zoo.training.start import load_start
 # What `quickly` sets, as lines of a program as well: a process that is killed has to set them itself.
 SHORT = {
     "model_zoo.style.looked_at.BANK": 32,
-    "model_zoo.style.tuning.LEAST_IMAGES": 48,
-    "model_zoo.style.tuning.AS_MANY_GENERATED": 10,
+    "model_zoo.style.epochs.LEAST_IMAGES": 48,
+    "model_zoo.style.epochs.AS_MANY_GENERATED": 10,
     "model_zoo.style.rounds.FIRST_ROUND": 128,
 }
 
@@ -115,7 +115,7 @@ class Clock:
         trains: whether the epochs train, or only take their time.
         now: seconds.
         begun: seconds at which each epoch began.
-        rounds: the labels that each fit was given to train on.
+        rounds: the labels of each epoch, generated ones included.
     """
 
     per_image: float = 0.01
@@ -138,10 +138,10 @@ class Clock:
                 clock.begun.append(clock.now)
                 if clock.trains:
                     return super().epoch()
-                images = len(self.images(self.state.epoch))
+                given = self.images(self.state.epoch)
+                images = len(given)
                 clock.now += images * clock.per_image
-                assert self.training is not None
-                clock.rounds.append(self.training.labels)
+                clock.rounds.append(given.labels)
                 self.state.epoch += 1
                 number = self.recipe.seed % 100
                 with torch.no_grad():
