@@ -59,6 +59,11 @@ def _accuracy(share: float, n: int) -> Accuracy:
 
 def _description(options: TrainOptions, charset: Charset, length: tuple[int, int]) -> str:
     span = f"{length[0]}" if length[0] == length[1] else f"{length[0]} to {length[1]}"
+    if options.data is None and options.recipe.generator == "styles":
+        return (
+            f"Reads texts of {span} letters and digits in many styles; trained on generated images alone, a "
+            "start for others."
+        )
     return (
         f"Reads texts of {span} character{'s' * (length[1] > 1)}, each one of {charset.chars}, "
         f"from {options.width}x{options.height} images like {data_name(options)}."
