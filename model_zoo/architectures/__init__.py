@@ -37,6 +37,9 @@ class Architecture:
     description: str
 
 
+# Of crnn-wide and of crnn-deep, residual blocks after each convolution.
+WIDE_BLOCKS, DEEP_BLOCKS = (0, 0, 1, 1), (0, 0, 2, 2)
+
 _KNOWN: dict[str, Architecture] = {}
 
 
@@ -52,6 +55,10 @@ def register(name: str, builder: Builder, description: str) -> None:
 
 def _nano(**options: Any) -> nn.Module:
     return CrnnPlain(**{"channels": (16, 24, 48, 64), "hidden": 32, "dropout": 0.1, **options})
+
+
+def _deep(**options: Any) -> nn.Module:
+    return CrnnWide(**{"blocks": DEEP_BLOCKS, **options})
 
 
 def architectures() -> tuple[Architecture, ...]:
@@ -91,6 +98,7 @@ register(
     CrnnWide,
     "Four convolutions, two residual blocks and one BiLSTM: for many styles, read by CTC.",
 )
+register("crnn-deep", _deep, "crnn-wide with twice as many residual blocks, which it can grow into.")
 register("crnn-small", CrnnSmall, "Residual CNN and one BiLSTM, a frame per 8 columns, read by CTC.")
 register(
     "crnn-resnet34",

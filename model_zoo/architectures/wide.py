@@ -7,13 +7,17 @@ units are quick.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from model_zoo.architectures.plain import convolution
+
+# Of rows and of columns: together a frame per 8 columns.
+_STRIDES = ((2, 2), (2, 2), (2, 2), (2, 1))
+_KERNELS = (5, 3, 3, 3)  # the first sees whole strokes
 
 
 class SameBlock(nn.Module):
@@ -41,12 +45,13 @@ class CrnnWide(nn.Module):
         n_classes: C, the characters and the blank.
         height: H of the input.
         width: W of the input; any will do.
-        channels: after each of the four strided convolutions; the last two are followed by a residual block.
+        channels: after each of the four strided convolutions.
+        blocks: residual blocks that follow each of them.
         hidden: units of the recurrent layer, in each direction.
         dropout: share of features dropped before and after the recurrent layer, in training alone.
 
     Raises:
-        ValueError: not four numbers of channels.
+        ValueError: not four numbers of channels, or of blocks.
     """
 
     def __init__(
@@ -56,21 +61,21 @@ class CrnnWide(nn.Module):
         width: int,
         *,
         channels: Sequence[int] = (32, 64, 128, 192),
+        blocks: Sequence[int] = (0, 0, 1, 1),
         hidden: int = 128,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        if len(channels) != 4:
-            raise ValueError(f"channels are {list(channels)}; expected 4 numbers")
-        first, second, third, last = channels
-        self.convolutions = nn.Sequential(
-            convolution(1, first, 5, (2, 2)),
-            convolution(first, second, 3, (2, 2)),
-            convolution(second, third, 3, (2, 2)),
-            SameBlock(third),
-            convolution(third, last, 3, (2, 1)),
-            SameBlock(last),
-        )
+        for what, numbers in (("channels", channels), ("blocks", blocks)):
+            if len(numbers) != len(_STRIDES):
+                raise ValueError(f"{what} are {list(numbers)}; expected {len(_STRIDES)} numbers")
+        layers: list[nn.Module] = []
+        before = 1
+        for after, kernel, stride, count in zip(channels, _KERNELS, _STRIDES, blocks, strict=True):
+            layers += [convolution(before, after, kernel, stride), *(SameBlock(after) for _ in range(count))]
+            before = after
+        last = before
+        self.convolutions = nn.Sequential(*layers)
         rows = -(-height // 16)  # four strides of 2, each rounded up
         self.collapse = convolution(last, last, (rows, 1), (1, 1))
         self.dropout = nn.Dropout(dropout)
@@ -92,3 +97,43 @@ class CrnnWide(nn.Module):
         logits = self.head(self.dropout(x))  # (N, T, C)
         # float32 whatever the precision before: the error of 25 bfloat16 logs adds up in a probability.
         return F.log_softmax(logits.float(), dim=-1)
+
+
+def grown(
+    weights: Mapping[str, torch.Tensor], blocks: Sequence[int], network: CrnnWide, more: Sequence[int]
+) -> dict[str, torch.Tensor]:
+    """The weights of a network for a deeper one, which at first computes the same.
+
+    A new block's last factor is 0, so that it adds nothing to what its shortcut hands on (Goyal et al., 2017,
+    arXiv:1706.02677, section 5.1).
+
+    Args:
+        weights: of a network with `blocks`.
+        blocks: after each convolution.
+        network: the deeper one, freshly drawn.
+        more: its blocks, nowhere fewer.
+
+    Raises:
+        ValueError: fewer blocks somewhere.
+    """
+    if any(new < old for old, new in zip(blocks, more, strict=True)):
+        raise ValueError(f"{list(more)} blocks cannot hold what {list(blocks)} blocks have learnt")
+    taken, old, new = {}, 0, 0
+    for had, has in zip(blocks, more, strict=True):
+        for number in range(1 + has):
+            if number <= had:
+                taken[new] = old
+                old += 1
+            new += 1
+    found = {}
+    for key, value in network.state_dict().items():
+        head, _, rest = key.partition(".")
+        if head != "convolutions":
+            found[key] = weights[key]
+            continue
+        place, _, name = rest.partition(".")
+        if int(place) in taken:
+            found[key] = weights[f"convolutions.{taken[int(place)]}.{name}"]
+        else:
+            found[key] = torch.zeros_like(value) if name == "norm.weight" else value
+    return found

@@ -30,7 +30,7 @@ def lengths(recipe: Recipe) -> tuple[int, int]:
 
 
 def synthetic_images(
-    recipe: Recipe, charset: Charset, length: tuple[int, int], size: tuple[int, int]
+    recipe: Recipe, charset: Charset, length: tuple[int, int], size: tuple[int, int], *, goes_on: bool = False
 ) -> Synthetic:
     """What gives the generated images of every epoch.
 
@@ -39,6 +39,7 @@ def synthetic_images(
         charset: of `kaptcha`'s labels; a style has its own.
         length: likewise.
         size: (H, W) of the images.
+        goes_on: whether the network can read already, and needs no easy images to begin with.
 
     Raises:
         DataError: a font that is not installed.
@@ -48,9 +49,11 @@ def synthetic_images(
             recipe.synthetic, seed=recipe.seed, epoch=epoch, charset=charset, length=length, size=size
         )
     from model_zoo.generators.styles.faces import listed_faces
-    from model_zoo.generators.styles.stream import StyleStream
+    from model_zoo.generators.styles.stream import EASY, StyleStream
 
-    stream = StyleStream(recipe.synthetic, seed=recipe.seed, size=size, faces=listed_faces())
+    stream = StyleStream(
+        recipe.synthetic, seed=recipe.seed, size=size, faces=listed_faces(), skip=EASY if goes_on else 0
+    )
 
     def images(epoch: int) -> LabelledImages:
         pixels, labels = stream(epoch)

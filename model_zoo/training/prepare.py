@@ -23,7 +23,7 @@ from model_zoo.training.fit import Fit, Synthetic, seed_epoch
 from model_zoo.training.generated import alphabet, held_out, lengths, synthetic_images
 from model_zoo.training.recipe import Recipe
 from model_zoo.training.selection import Selection, select
-from model_zoo.training.start import Start, check_start, check_unseen, load_start
+from model_zoo.training.start import GROWS, Start, check_start, check_unseen, load_start, weights_for
 
 DEFAULT_ARCHITECTURE = "crnn-small"
 
@@ -148,7 +148,7 @@ class Prepared:
             recipe=options.recipe if start is None else replace(options.recipe, start=start.name),
             device=device,
             synthetic=synthetic,
-            start=None if start is None else start.weights,
+            start=None if start is None else weights_for(start, self.architecture, network),
             compiled=options.compiled,
         )
 
@@ -160,7 +160,8 @@ class Prepared:
         if not recipe.synthetic:
             return None
         size = (self.options.height, self.options.width)
-        return synthetic_images(recipe, self.charset, self.length, size)
+        goes_on = self.options.start is not None
+        return synthetic_images(recipe, self.charset, self.length, size, goes_on=goes_on)
 
     def _validation(self) -> LabelledImages | None:
         if self.files or self.options.validation == "none":
@@ -206,9 +207,11 @@ def _charset(options: TrainOptions, selection: Selection, start: Start | None) -
 
 
 def _architecture(options: TrainOptions, start: Start | None) -> tuple[str, dict[str, Any]]:
-    """Name and settings; a run that goes on from a model has that model's."""
+    """Name and settings; a run that goes on from a model has that model's, or what they grow into."""
     if start is None:
         return options.architecture or DEFAULT_ARCHITECTURE, options.architecture_options
+    if (start.card.architecture, options.architecture) == GROWS and not start.card.options:
+        return GROWS[1], {}
     if options.architecture not in (None, start.card.architecture):
         raise DataError(
             f"model {start.card.name!r} is a {start.card.architecture}, not a {options.architecture}; "

@@ -9,11 +9,17 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import nn
 
+from model_zoo.architectures import DEEP_BLOCKS, WIDE_BLOCKS
+from model_zoo.architectures.wide import CrnnWide, grown
 from model_zoo.cards import ModelCard, find_card, verify_weights
 from model_zoo.errors import DataError, WeightsMismatch
 from model_zoo.seen import TrainingImages, training_images
 from model_zoo.split import LabelledFile
+
+# An architecture whose weights make the beginning of another.
+GROWS = ("crnn-wide", "crnn-deep")
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,20 @@ def load_start(name_or_path: str | Path) -> Start:
         return Start(card, load_file(path), training_images(card, directory))
     except (SafetensorError, OSError) as error:
         raise WeightsMismatch(f"weights {path} cannot be read: {error}; copy them again") from error
+
+
+def weights_for(start: Start, architecture: str, network: nn.Module) -> Mapping[str, torch.Tensor]:
+    """The start's weights for a network of an architecture that the start's can grow into, or of its own.
+
+    Args:
+        start: the model.
+        architecture: a registered name.
+        network: freshly drawn.
+    """
+    if architecture == start.card.architecture:
+        return start.weights
+    assert isinstance(network, CrnnWide), "only what GROWS says goes on in another architecture"
+    return grown(start.weights, WIDE_BLOCKS, network, DEEP_BLOCKS)
 
 
 def check_start(start: Start, characters: str, height: int, width: int) -> None:

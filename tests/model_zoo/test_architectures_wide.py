@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from model_zoo.architectures import build
+from model_zoo.architectures import DEEP_BLOCKS, WIDE_BLOCKS, build
 from model_zoo.architectures.cost import count_flops, count_parameters
-from model_zoo.architectures.wide import SameBlock
+from model_zoo.architectures.wide import CrnnWide, SameBlock, grown
 from model_zoo.errors import CardError
 
 
@@ -53,3 +53,25 @@ def test_other_than_four_channels_are_refused() -> None:
         "architecture 'crnn-wide' does not take the options {'channels': [8, 8, 8]}: "
         "channels are [8, 8, 8]; expected 4 numbers"
     )
+
+
+def test_a_network_that_grew_computes_the_same_and_can_learn_more() -> None:
+    torch.manual_seed(0)
+    small, large = (build(name, {}, n_classes=5, height=48, width=64) for name in ("crnn-wide", "crnn-deep"))
+    assert isinstance(large, CrnnWide)
+    images = torch.randn(2, 1, 48, 64)
+    for _ in range(3):  # statistics of batches that are not those of a fresh network
+        small(images)
+
+    large.load_state_dict(grown(small.state_dict(), WIDE_BLOCKS, large, DEEP_BLOCKS))
+
+    torch.testing.assert_close(large.eval()(images), small.eval()(images))
+    large.train()(images)[:, :, 1].sum().backward()
+    assert large.convolutions[4].norm.weight.grad.abs().sum() > 0  # a new block
+
+
+def test_a_network_does_not_grow_smaller() -> None:
+    small = CrnnWide(5, 48, 64)
+
+    with pytest.raises(ValueError, match=r"\[0, 0, 0, 1\] blocks cannot hold what \(?\[0, 0, 1, 1\] blocks"):
+        grown(small.state_dict(), (0, 0, 1, 1), CrnnWide(5, 48, 64, blocks=(0, 0, 0, 1)), (0, 0, 0, 1))

@@ -77,11 +77,20 @@ class StyleStream:
         size: (H, W).
         faces: to draw with.
         processes: that draw.
+        skip: images at the beginning that are left out, as those that are easy for a network that can read.
     """
 
     def __init__(
-        self, count: int, *, seed: int, size: tuple[int, int], faces: Sequence[Face], processes: int = 1
+        self,
+        count: int,
+        *,
+        seed: int,
+        size: tuple[int, int],
+        faces: Sequence[Face],
+        processes: int = 1,
+        skip: int = 0,
     ) -> None:
+        self._skip = skip
         self._count, self._seed, self._size, self._faces = count, seed, size, tuple(faces)
         # Not forked: torch has threads by now, which a fork would leave behind half-way.
         context = multiprocessing.get_context("forkserver")
@@ -99,7 +108,7 @@ class StyleStream:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _start(self, epoch: int) -> list[Future[Images]]:
-        first = epoch * self._count
+        first = self._skip + epoch * self._count
         return [
             self._pool.submit(
                 draw_images, "training", self._seed, first + done, min(CHUNK, self._count - done),

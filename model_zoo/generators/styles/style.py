@@ -166,7 +166,7 @@ def draw_style(
         paper_depth=source.uniform(0.03, 0.1 + 0.35 * hard),
         ink_grey=ink_grey,
         ink_per_character=chance(0.35),
-        fill="solid" if chance(0.7) else source.choice(FILLS),
+        fill="solid" if chance(0.65) else source.choice(FILLS),
         weight=weight,
         faded=source.uniform(0.1, 0.6) if chance(0.1) else 0.0,
         rotation=(-turned, turned) if chance(0.85) else (0.0, turned),
