@@ -24,8 +24,8 @@ class Audit:
 
     Attributes:
         samples: all labelled images.
-        pool: those that runs learnt from, which are no test images.
-        test: those that judged every run.
+        pool: those that runs learnt from, which are no test images, in order of their sha256.
+        test: those that judged every run, likewise.
         head: what was planned.
         runs: finished, the untaught one first.
         curve: through the runs that learnt.
@@ -89,8 +89,11 @@ def audit(
         DataError: too few images, a folder that cannot be written or holds another audit, or none to go on.
     """
     clock = clock or Clock()
-    test = tuple(file for file in samples.files if file.part == "test")
-    pool = tuple(file for file in samples.files if file.part != "test")
+    # By content, not by path: the journal has texts by number, and files may be renamed before they are gone
+    # on with.
+    files = sorted(samples.files, key=lambda file: file.sha256)
+    test = tuple(file for file in files if file.part == "test")
+    pool = tuple(file for file in files if file.part != "test")
     if not test or len(pool) < FEWEST + MIN_SIZES - 1:
         raise DataError(
             f"{len(test)} of the {len(samples.files)} images fall into the test part and leave {len(pool)} "

@@ -13,7 +13,7 @@ from model_zoo.atomic import write_whole
 from model_zoo.errors import DataError
 
 NAME = "audit.jsonl"
-VERSION = 1
+VERSION = 2  # 1 had the texts in order of the files' names
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Run:
         wall: seconds that it took with everything.
         epochs: it trained.
         stopped: why it ended.
-        texts: read from each test image, in their order.
+        texts: read from each test image, in order of their sha256.
         probabilities: of the texts.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from auditing import Pretender, some_samples
 from model_zoo.errors import DataError
 from model_zoo.style.audit import Audit, audit
 from model_zoo.style.audit_journal import Journal
-from model_zoo.style.samples import Samples
+from model_zoo.style.samples import Samples, read_samples
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +84,27 @@ def test_an_interrupted_audit_goes_on_where_it_stopped(samples: Samples, tmp_pat
     ]
     assert found.curve == whole.curve
     assert found.elapsed <= 1.1 * 20 * 60
+
+
+def test_files_renamed_in_between_change_nothing(tmp_path: Path) -> None:
+    """The journal has texts by number: the order of names must not say whose they are."""
+    whole = run(some_samples(tmp_path / "images"), Pretender(), tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(whole.samples, Pretender(interrupt_at=4), tmp_path / "out")
+    rng = random.Random(2)
+    rows = ["file,label"]
+    for path in sorted((tmp_path / "images").iterdir()):
+        new = path.with_name(f"{rng.getrandbits(64):016x}.bmp")
+        path.rename(new)
+        rows.append(f"{new.name},{path.stem}")
+    (tmp_path / "truth.csv").write_text("\n".join(rows))
+    renamed = read_samples(tmp_path / "images", tmp_path / "truth.csv")
+
+    found = run(renamed, Pretender(), tmp_path / "out", resume=True)
+
+    assert [file.label for file in renamed.files] != [file.label for file in whole.samples.files]
+    assert [found.right(it) for it in found.runs] == [whole.right(it) for it in whole.runs]
+    assert found.curve == whole.curve
 
 
 def test_a_kill_within_the_first_line_leaves_a_new_audit(samples: Samples, tmp_path: Path) -> None:
