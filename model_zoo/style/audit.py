@@ -14,6 +14,7 @@ from model_zoo.style.audit_bench import TARGET, Bench, Clock, Progress
 from model_zoo.style.audit_journal import Head, Journal, Run, of_size
 from model_zoo.style.audit_plan import DRAWS, FEWEST, MIN_SIZES, Plan, make_plan, next_run
 from model_zoo.style.curve import Curve
+from model_zoo.style.looks import Looks, look_at
 from model_zoo.style.samples import Samples
 from model_zoo.told import seconds
 
@@ -29,6 +30,7 @@ class Audit:
         head: what was planned.
         runs: finished, the untaught one first.
         curve: through the runs that learnt.
+        looks: of the images, when it began.
         elapsed: seconds that it took.
         minutes: that it might take.
     """
@@ -39,6 +41,7 @@ class Audit:
     head: Head
     runs: tuple[Run, ...]
     curve: Curve
+    looks: Looks
     elapsed: float
     minutes: float
 
@@ -87,6 +90,7 @@ def audit(
 
     Raises:
         DataError: too few images, a folder that cannot be written or holds another audit, or none to go on.
+        UnreadableImage: an image has gone or changed since it was checked, and is needed.
     """
     clock = clock or Clock()
     # By content, not by path: the journal has texts by number, and files may be renamed before they are gone
@@ -102,6 +106,7 @@ def audit(
     check_folder(out)
     bench = Bench(samples, pool, test, attacker, seed, clock, on_progress, minutes * 60)
     journal = Journal(out)
+    looks = look_at(samples.files)  # not at the end: an image that goes would cost the report of all the runs
     head, runs = _begun(journal, bench) if _goes_on(journal, resume) else _begin(journal, bench)
     clock.before += sum(run.wall for run in runs) if resume else 0.0
     plan = Plan(head.sizes, head.draws, head.seconds, head.short)
@@ -115,7 +120,7 @@ def audit(
             f"{seconds(runs[0].wall)}; give more"
         )
     runs.sort(key=lambda run: (run.size, run.draw))
-    return Audit(samples, pool, test, head, tuple(runs), bench.curve(runs), clock(), minutes)
+    return Audit(samples, pool, test, head, tuple(runs), bench.curve(runs), looks, clock(), minutes)
 
 
 def _following(plan: Plan, runs: Sequence[Run], bench: Bench) -> tuple[int, int, float] | None:

@@ -107,6 +107,19 @@ def test_too_little_time_is_told_with_what_it_left_out(samples: Samples, tmp_pat
     assert "Note" in Page((tmp_path / "audit.html").read_text()).text
 
 
+def test_images_that_go_while_it_runs_do_not_cost_the_report(tmp_path: Path) -> None:
+    samples = some_samples(tmp_path / "images")
+    attacker = Pretender(half=8)
+    found = audit(samples, attacker, tmp_path, minutes=20, clock=attacker.clock())
+    for file in samples.files:
+        file.path.unlink()
+
+    made = write_audit_report(found, tmp_path)
+
+    assert json.loads((tmp_path / "audit.json").read_text())["answer"]["in_words"] == made.headline
+    assert (tmp_path / "audit.html").exists()
+
+
 def invoke(samples: Samples, out: Path, *more: str) -> Result:
     return CliRunner().invoke(main, ["audit", "--data", str(samples.folder), "--out", str(out), *more])
 

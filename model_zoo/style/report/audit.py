@@ -23,7 +23,6 @@ def write_audit_report(audit: Audit, out: Path) -> AuditReport:
 
     Raises:
         DataError: a file cannot be written.
-        UnreadableImage: an image has gone since the audit began.
     """
     report = make_report(audit)
     content = json.dumps(document(report), indent=2, ensure_ascii=False, allow_nan=False) + "\n"

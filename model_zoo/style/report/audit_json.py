@@ -62,9 +62,9 @@ def document(report: AuditReport) -> dict[str, Any]:
             "pairs_by_chance": report.texts.same_expected,
         },
         "looks": {
-            "images": report.looks.images,
-            "ground_grey": [report.looks.ground_low, report.looks.ground_high],
-            "common_variance": report.looks.common,
+            "images": audit.looks.images,
+            "ground_grey": [audit.looks.ground_low, audit.looks.ground_high],
+            "common_variance": audit.looks.common,
         },
         "data": samples_json(audit.samples),
         "split": {"rule": RULE, "test": len(audit.test), "to_learn_from": len(audit.pool)},

@@ -15,7 +15,6 @@ from model_zoo.style.bot import Bot, bot
 from model_zoo.style.curve import Curve, Reached, with_untaught
 from model_zoo.style.curve_text import interval_in_words, share_in_words
 from model_zoo.style.figures import Figures, Share, measure
-from model_zoo.style.looks import Looks, look_at
 from model_zoo.style.protection import Finding, findings
 from model_zoo.style.texts import Texts, look_at_texts
 from model_zoo.told import count, percent, percents
@@ -42,7 +41,6 @@ class AuditReport:
         median: the median run with the most samples; figures, answers and findings are its.
         figures: of that run.
         texts: of all labels.
-        looks: of the images.
         findings: what protects and what does not.
         bots: readers of no, the fewest and the most samples.
     """
@@ -52,7 +50,6 @@ class AuditReport:
     median: Run
     figures: Figures
     texts: Texts
-    looks: Looks
     findings: tuple[Finding, ...]
     bots: tuple[Bot, ...]
 
@@ -116,11 +113,7 @@ class AuditReport:
 
 
 def make_report(audit: Audit) -> AuditReport:
-    """Everything that is said of an audit.
-
-    Raises:
-        UnreadableImage: an image has gone since the audit began.
-    """
+    """Everything that is said of an audit; none of its images is read again."""
     smallest, largest = audit.sizes[0], audit.sizes[-1]
     chosen = {size: _median(audit, of_size(audit.runs, size)) for size in (0, smallest, largest)}
     answers = [
@@ -131,7 +124,6 @@ def make_report(audit: Audit) -> AuditReport:
     ]
     figures = measure(answers)
     texts = look_at_texts([file.label for file in audit.samples.files])
-    looks = look_at(audit.samples.files)
     n = len(audit.test)
     shares = {size: Share(audit.right(run), n) for size, run in chosen.items()}
     (answer,) = (it for it in _reached(audit.curve, shares[0]) if it.target == TARGET)
@@ -141,8 +133,7 @@ def make_report(audit: Audit) -> AuditReport:
         chosen[largest],
         figures,
         texts,
-        looks,
-        findings(texts, looks, len(audit.samples.sizes), figures, answers, audit.curve, answer),
+        findings(texts, audit.looks, len(audit.samples.sizes), figures, answers, audit.curve, answer),
         tuple(bot(size, share) for size, share in shares.items()),
     )
 
