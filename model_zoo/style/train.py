@@ -41,7 +41,7 @@ class StyleOptions:
         data: folder of labelled images.
         name: of the model.
         out: folder of the zoo that gets NAME.safetensors, NAME.json, NAME.seen, NAME.html and
-            NAME.report.json.
+            NAME.report (JSON).
         labels: a CSV file of labels; None: the files' stems.
         minutes: that everything may take.
         seed: of everything random.

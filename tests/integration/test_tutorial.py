@@ -99,11 +99,11 @@ def test_every_command_of_the_text_is_run() -> None:
 
 def test_the_training_leaves_a_model_and_its_report(tutorial: Tutorial) -> None:
     zoo = tutorial.folder / "zoo"
-    told = json.loads((zoo / "mine.report.json").read_text())
+    told = json.loads((zoo / "mine.report").read_text())
     match = told["test"]["exact_match"]
 
     assert {path.name for path in zoo.iterdir()} == {
-        "mine.html", "mine.json", "mine.report.json", "mine.safetensors", "mine.seen",
+        "mine.html", "mine.json", "mine.report", "mine.safetensors", "mine.seen",
     }  # fmt: skip
     assert 0.2 * IMAGES < match["n"] < 0.4 * IMAGES
     assert match["value"] > 0.5

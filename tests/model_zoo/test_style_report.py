@@ -85,7 +85,7 @@ def test_the_json_has_every_number(samples: Samples, tmp_path: Path) -> None:
     suspect = Suspect(samples.files[0], "bbbb", 0.999)
     made = report(samples, tmp_path, suspects=(suspect,))
 
-    told = json.loads((tmp_path / "mine.report.json").read_text())
+    told = json.loads((tmp_path / "mine.report").read_text())
 
     n = len(made.test)
     assert (told["kind"], told["version"], told["name"]) == ("training", 1, "mine")
@@ -162,7 +162,7 @@ def test_long_lists_are_cut_in_the_page_and_whole_in_the_json(samples: Samples, 
     made = report(samples, tmp_path, wrong=MAX_WRONG + 3, suspects=suspects)
 
     page = Page((tmp_path / "mine.html").read_text())
-    told = json.loads((tmp_path / "mine.report.json").read_text())
+    told = json.loads((tmp_path / "mine.report").read_text())
     assert len([tag for tag, _ in page.tags if tag == "img"]) == MAX_WRONG + MAX_SUSPECTS
     assert len(told["test"]["wrong"]) == len(made.figures.wrong) == MAX_WRONG + 3
     assert len(told["suspects"]) == MAX_SUSPECTS + 5
@@ -214,6 +214,6 @@ def test_a_folder_without_test_images_has_no_figure(samples: Samples, tmp_path: 
     )
 
     assert made.lines()[0] == "mine: no image falls into the test part, so nothing is known of it yet"
-    told = json.loads((tmp_path / "mine.report.json").read_text())
+    told = json.loads((tmp_path / "mine.report").read_text())
     assert told["test"]["exact_match"] == {"value": None, "interval": None, "right": 0, "n": 0}
     assert "nothing is known of it yet" in Page((tmp_path / "mine.html").read_text()).text

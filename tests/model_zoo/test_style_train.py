@@ -14,6 +14,7 @@ from styled import quickly, write_style
 
 from model_zoo.cards import ModelCard, find_card
 from model_zoo.cli import main
+from model_zoo.errors import ModelNotFound
 from model_zoo.generators.styles.style import DIGITS
 from model_zoo.solver import load_solver
 from model_zoo.split import labelled_files, of_parts
@@ -50,7 +51,7 @@ def test_it_says_what_it_found_what_it_does_and_what_came_out(
     trained: tuple[Path, Result], planted: tuple[Path, str]
 ) -> None:
     zoo, result = trained
-    report = json.loads((zoo / "mine.report.json").read_text())
+    report = json.loads((zoo / "mine.report").read_text())
 
     assert (result.exit_code, result.exception) == (0, None)
     assert result.stderr == (
@@ -72,7 +73,21 @@ def test_it_says_what_it_found_what_it_does_and_what_came_out(
 def test_it_leaves_weights_card_list_and_report_and_nothing_else(trained: tuple[Path, Result]) -> None:
     names = {path.name for path in trained[0].iterdir()}
 
-    assert names == {f"mine.{end}" for end in ("safetensors", "json", "seen", "html", "report.json")}
+    assert names == {f"mine.{end}" for end in ("safetensors", "json", "seen", "html", "report")}
+
+
+def test_the_reports_in_a_zoo_are_not_taken_for_cards(
+    trained: tuple[Path, Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAPTCHAFLEET_ZOO", str(trained[0]))
+
+    listed = CliRunner().invoke(main, ["list"])
+
+    assert (listed.exit_code, listed.stderr) == (0, "")
+    assert "mine" in listed.stdout
+    assert find_card(trained[0]).card == find_card("mine").card, "a folder with one card"
+    with pytest.raises(ModelNotFound, match=r"available: .*, kaptcha-zero, mine, nano;"):
+        find_card("mien")
 
 
 def test_the_figure_is_what_the_model_reads_of_the_test_part(
@@ -126,7 +141,7 @@ def test_the_images_trained_on_are_listed_and_no_others(
 def test_a_wrong_label_is_a_suspect_and_no_other(
     trained: tuple[Path, Result], planted: tuple[Path, str]
 ) -> None:
-    suspects = json.loads((trained[0] / "mine.report.json").read_text())["suspects"]
+    suspects = json.loads((trained[0] / "mine.report").read_text())["suspects"]
 
     assert [it["file"] for it in suspects] == [planted[1]]
     assert suspects[0]["label"] == "0000"
@@ -179,7 +194,7 @@ def test_ctrl_c_counts_the_epochs_of_all_rounds_and_resume_goes_on(
     assert recipe.stderr.startswith(f"Error: the run at {tmp_path / 'zoo' / 'mine.checkpoint'} had ")
     resumed = run(*command, "--resume")
     assert resumed.exit_code == 0, resumed.output
-    moments = json.loads((tmp_path / "zoo" / "mine.report.json").read_text())["training"]["moments"]
+    moments = json.loads((tmp_path / "zoo" / "mine.report").read_text())["training"]["moments"]
     assert [it["epoch"] for it in moments] == list(range(1, len(moments) + 1))
     assert len(moments) > 3
 

@@ -61,8 +61,8 @@ class TrainingReport:
 
     @property
     def json(self) -> Path:
-        """The same for programs; the name without `.report` is the model's card."""
-        return self.zoo / f"{self.name}.report.json"
+        """The same for programs: JSON, but a zoo's `*.json` are cards, and the reports are none."""
+        return self.zoo / f"{self.name}.report"
 
     @property
     def command(self) -> str:
@@ -97,7 +97,7 @@ def write_training_report(
     tuned: Tuned,
     readings: Sequence[Answer],
 ) -> TrainingReport:
-    """Write NAME.html and NAME.report.json into the zoo folder, each whole or not at all.
+    """Write NAME.html and NAME.report (JSON) into the zoo folder, each whole or not at all.
 
     Args:
         zoo: folder of the model.
