@@ -36,6 +36,7 @@ def audit(data: Path, labels: Path | None, minutes: float, out: Path, seed: int,
     from model_zoo.style.attack import Ours
     from model_zoo.style.audit import audit as run
     from model_zoo.style.audit_bench import Clock
+    from model_zoo.style.audit_journal import Journal
     from model_zoo.style.report.audit import write_audit_report
     from model_zoo.style.samples import problems_in_words, read_samples
 
@@ -58,6 +59,8 @@ def audit(data: Path, labels: Path | None, minutes: float, out: Path, seed: int,
     except KeyboardInterrupt as interrupt:
         raise Stopped(
             "Stopped; the finished trainings are kept, go on with the same command and --resume"
+            if Journal(out).exists()
+            else "Stopped before the first reading was done; begin again with the same command"
         ) from interrupt
     report = write_audit_report(found, out)
     for line in [*report.lines(), f"report: {out / 'audit.html'}"]:

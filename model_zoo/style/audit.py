@@ -108,7 +108,6 @@ def audit(
     journal = Journal(out)
     looks = look_at(samples.files)  # not at the end: an image that goes would cost the report of all the runs
     head, runs = _begun(journal, bench) if _goes_on(journal, resume) else _begin(journal, bench)
-    clock.before += sum(run.wall for run in runs) if resume else 0.0
     plan = Plan(head.sizes, head.draws, head.seconds, head.short)
     while following := _following(plan, runs, bench):
         run = bench.taught(*following)
@@ -151,6 +150,8 @@ def _goes_on(journal: Journal, resume: bool) -> bool:
 def _begun(journal: Journal, bench: Bench) -> tuple[Head, list[Run]]:
     """What an interrupted audit left."""
     head, runs = journal.read()
+    if not runs:  # killed between its first two lines
+        return _begin(journal, bench)
     for what, was, now in (
         ("other images or labels", head.data, bench.content()),
         (f"seed {head.seed}", head.seed, bench.seed),
@@ -161,6 +162,7 @@ def _begun(journal: Journal, bench: Bench) -> tuple[Head, list[Run]]:
                 f"the audit in {str(journal.path.parent)!r} was begun with {what}; go on with the same, or "
                 "give another --out"
             )
+    bench.clock.before += sum(run.wall for run in runs)
     return head, runs
 
 

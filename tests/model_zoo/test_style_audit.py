@@ -115,6 +115,16 @@ def test_a_kill_within_the_first_line_leaves_a_new_audit(samples: Samples, tmp_p
     assert sorted(Journal(tmp_path).read()[1], key=lambda it: (it.size, it.draw)) == list(found.runs)
 
 
+def test_a_kill_between_the_first_two_lines_is_gone_on_with(samples: Samples, tmp_path: Path) -> None:
+    whole = run(samples, Pretender(), tmp_path)
+    lines = (tmp_path / "audit.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "audit.jsonl").write_bytes(lines[0])
+
+    found = run(samples, Pretender(), tmp_path, resume=True)
+
+    assert found.runs == whole.runs
+
+
 def test_a_finished_audit_gone_on_with_trains_nothing(samples: Samples, tmp_path: Path) -> None:
     before = run(samples, Pretender(), tmp_path)
     attacker = Pretender()

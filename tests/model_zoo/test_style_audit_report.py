@@ -12,6 +12,7 @@ from test_style_report import Page
 
 from model_zoo.cli import main
 from model_zoo.style import attack
+from model_zoo.style.attack import Outcome
 from model_zoo.style.audit import audit
 from model_zoo.style.report.audit import write_audit_report
 from model_zoo.style.report.audit_report import AuditReport
@@ -165,6 +166,24 @@ def test_ctrl_c_says_how_to_go_on_and_resume_does(
     assert done.exit_code == 0, done.stderr
     told = json.loads((tmp_path / "out" / "audit.json").read_text())
     assert len(told["runs"]) == len(pretender.draws) + 1
+
+
+def test_ctrl_c_before_anything_is_kept_does_not_speak_of_resume(
+    samples: Samples, tmp_path: Path, pretender: Pretender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> Outcome:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pretender, "untaught", interrupted)
+        stopped = invoke(samples, tmp_path / "out")
+    done = invoke(samples, tmp_path / "out")
+
+    assert (stopped.exit_code, stopped.stdout) == (130, "")
+    assert stopped.stderr == (
+        "Stopped before the first reading was done; begin again with the same command\n"
+    )
+    assert done.exit_code == 0, done.stderr
 
 
 def test_a_folder_that_is_no_folder_is_refused(
