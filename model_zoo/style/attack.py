@@ -8,7 +8,8 @@ from typing import Protocol
 
 from model_zoo.cards import find_card
 from model_zoo.constraints import Constraints
-from model_zoo.errors import ConstraintError
+from model_zoo.errors import ConstraintError, DataError
+from model_zoo.seen import training_images
 from model_zoo.solver import load_solver
 from model_zoo.split import LabelledFile
 from model_zoo.style import tuning
@@ -58,6 +59,13 @@ class Attacker(Protocol):
     def model(self) -> str:
         """NAME@FINGERPRINT of what it begins with."""
 
+    def knows_none_of(self, files: Sequence[LabelledFile]) -> bool:
+        """Whether it begins without having learnt from any of these images; False where nobody knows.
+
+        Raises:
+            DataError: it has learnt from some of them.
+        """
+
     def untaught(self, test: Sequence[LabelledFile], known: Known) -> Outcome:
         """Read without having learnt from any image of the captcha."""
 
@@ -81,6 +89,26 @@ class Ours:
         """Raises ModelNotFound where it did not come along."""
         card = find_card(START).card
         return f"{card.name}@{card.fingerprint}"
+
+    def knows_none_of(self, files: Sequence[LabelledFile]) -> bool:
+        """Another model called `generic` may stand in a zoo of the user's own.
+
+        Raises:
+            CardError: the model's list of images is not that of its card.
+            DataError: the model was trained on some of them.
+            ModelNotFound: there is no such model.
+        """
+        start = find_card(START)
+        images = training_images(start.card, start.directory)
+        if images is None:
+            return False
+        if seen := sum(images.has_digest(file.sha256) for file in files):
+            raise DataError(
+                f"model {START!r} in {str(start.directory)!r} was trained on {seen:,} of the {len(files):,} "
+                "images, so nobody would learn from the audit how it reads new ones; take it out of "
+                "CAPTCHAFLEET_ZOO, which leaves the one that is shipped"
+            )
+        return True
 
     def untaught(self, test: Sequence[LabelledFile], known: Known) -> Outcome:
         """Within the charset and the lengths; characters that the model lacks cannot be read."""

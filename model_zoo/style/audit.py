@@ -31,6 +31,7 @@ class Audit:
         runs: finished, the untaught one first.
         curve: through the runs that learnt.
         looks: of the images, when it began.
+        unseen: whether it is known that the start had learnt from none of the images.
         elapsed: seconds that it took.
         minutes: that it might take.
     """
@@ -42,6 +43,7 @@ class Audit:
     runs: tuple[Run, ...]
     curve: Curve
     looks: Looks
+    unseen: bool
     elapsed: float
     minutes: float
 
@@ -89,7 +91,8 @@ def audit(
         on_progress: called before, after and during each run.
 
     Raises:
-        DataError: too few images, a folder that cannot be written or holds another audit, or none to go on.
+        DataError: too few images, a start that has learnt from some of them, a folder that cannot be written
+            or holds another audit, or none to go on.
         UnreadableImage: an image has gone or changed since it was checked, and is needed.
     """
     clock = clock or Clock()
@@ -103,6 +106,7 @@ def audit(
             f"{len(test)} of the {len(samples.files)} images fall into the test part and leave {len(pool)} "
             f"to learn from; an audit needs at least 1 and {FEWEST + MIN_SIZES - 1}, so add images"
         )
+    unseen = attacker.knows_none_of(files)
     check_folder(out)
     bench = Bench(samples, pool, test, attacker, seed, clock, on_progress, minutes * 60)
     journal = Journal(out)
@@ -119,7 +123,7 @@ def audit(
             f"{seconds(runs[0].wall)}; give more"
         )
     runs.sort(key=lambda run: (run.size, run.draw))
-    return Audit(samples, pool, test, head, tuple(runs), bench.curve(runs), looks, clock(), minutes)
+    return Audit(samples, pool, test, head, tuple(runs), bench.curve(runs), looks, unseen, clock(), minutes)
 
 
 def _following(plan: Plan, runs: Sequence[Run], bench: Bench) -> tuple[int, int, float] | None:

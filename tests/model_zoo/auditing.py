@@ -41,6 +41,7 @@ class Pretender:
         start: share that is read without samples.
         lazy: share of its time after which a training stops by itself.
         interrupt_at: number of the training, from 0, in which Ctrl-C comes; None for never.
+        unseen: whether it is known that it begins without having learnt from an image.
         now: of its clock, in seconds.
         draws: what it learnt from, and the seconds that it might take.
     """
@@ -49,6 +50,7 @@ class Pretender:
     start: float = 0.0
     lazy: float = 1.0
     interrupt_at: int | None = None
+    unseen: bool = True
     now: float = 0.0
     draws: list[tuple[Draw, float]] = field(default_factory=list)
 
@@ -58,6 +60,9 @@ class Pretender:
 
     def model(self) -> str:
         return "generic@0123456789ab"
+
+    def knows_none_of(self, files: Sequence[LabelledFile]) -> bool:
+        return self.unseen
 
     def untaught(self, test: Sequence[LabelledFile], known: Known) -> Outcome:
         self.now += 0.5

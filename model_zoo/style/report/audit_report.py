@@ -94,6 +94,11 @@ class AuditReport:
     def notes(self) -> list[str]:
         """What a reader must know before believing the answer."""
         audit, notes = self.audit, []
+        if not audit.unseen:
+            notes.append(
+                f"nobody knows which images {audit.head.model} was trained on; if these are among them, it "
+                "takes more samples than is said here"
+            )
         if audit.fell_short:
             made = ", ".join(f"{size:,}: {draws}" for size, draws in audit.draws.items())
             notes.append(
