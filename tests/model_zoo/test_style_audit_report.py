@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from auditing import Pretender, some_samples
 from click.testing import CliRunner, Result
+from labelled import noise
 from test_style_report import Page
 
 from model_zoo.cli import main
@@ -106,6 +107,15 @@ def test_too_little_time_is_told_with_what_it_left_out(samples: Samples, tmp_pat
         "only 41 test images: the intervals are wide",
     ]
     assert "Note" in Page((tmp_path / "audit.html").read_text()).text
+
+
+def test_a_start_whose_images_nobody_knows_is_told(samples: Samples, tmp_path: Path) -> None:
+    made = report(samples, tmp_path, Pretender(half=1, start=1.0, unseen=False))
+
+    assert made.notes()[0] == (
+        "nobody knows which images generic@0123456789ab was trained on; if these are among them, it takes "
+        "more samples than is said here"
+    )
 
 
 def test_images_that_go_while_it_runs_do_not_cost_the_report(tmp_path: Path) -> None:
@@ -208,3 +218,15 @@ def test_what_is_left_out_is_named_before_anything_is_trained(tmp_path: Path, pr
         "1 image cannot be read:",
         "  aaaa.png: the file is empty; expected an image",
     ]
+
+
+def test_a_label_as_long_as_train_takes_is_audited(tmp_path: Path, pretender: Pretender) -> None:
+    folder = some_samples(tmp_path / "images").folder
+    longest = "abcdef" * 5 + "ab"
+    noise(longest).save(folder / f"{longest}.bmp")
+
+    done = CliRunner().invoke(main, ["audit", "--data", str(folder), "--out", str(tmp_path / "out")])
+
+    assert (done.exit_code, done.stderr) == (0, "")
+    told = json.loads((tmp_path / "out" / "audit.json").read_text())
+    assert told["texts"]["lengths"] == {"4": 120, "32": 1}
