@@ -205,7 +205,9 @@ class _Tuning:
     def _judge(self, fit: Fit) -> None:
         """Keep the round's weights if they are the best, and look for wrong labels with them."""
         last = self._moments[-1]
-        result = Result(last.validation_exact_match or 0.0, last.validation_loss or last.loss)
+        # A loss of 0 is one; without validation images that of the training is all there is.
+        loss = last.loss if last.validation_loss is None else last.validation_loss
+        result = Result(last.validation_exact_match or 0.0, loss)
         if not self._results or result.rank >= max(it.rank for it in self._results):
             self._best = copied_weights(fit.network)
         self._results.append(result)

@@ -112,6 +112,7 @@ class Clock:
     Attributes:
         per_image: seconds that training takes an image.
         figures: exact match on the validation images after each round; the last one stays.
+        validation_losses: their mean loss, likewise; that of the training is always 1.
         trains: whether the epochs train, or only take their time.
         now: seconds.
         begun: seconds at which each epoch began.
@@ -120,6 +121,7 @@ class Clock:
 
     per_image: float = 0.01
     figures: tuple[float, ...] = (0.5,)
+    validation_losses: tuple[float, ...] = (1.0,)
     trains: bool = False
     now: float = 0.0
     begun: list[float] = field(default_factory=list)
@@ -147,7 +149,8 @@ class Clock:
                 with torch.no_grad():
                     self.state.average.state_dict()["head.bias"].fill_(number)
                 figure = clock.figures[min(number, len(clock.figures) - 1)]
-                return EpochLog(self.state.epoch, images, 1.0, 1.0, validation_exact_match=figure)
+                loss = clock.validation_losses[min(number, len(clock.validation_losses) - 1)]
+                return EpochLog(self.state.epoch, images, 1.0, loss, validation_exact_match=figure)
 
             def losses(
                 self, images: object, batches: Sequence[torch.Tensor], _: object

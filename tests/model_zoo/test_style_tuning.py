@@ -130,6 +130,11 @@ def test_rounds_grow_until_nothing_gets_better_and_the_best_is_kept(tuned: Tune)
     assert (done.recipe.epochs, done.recipe.start) == (22, done.start.name)
 
 
+def test_a_validation_loss_of_nothing_is_the_least(tuned: Tune) -> None:
+    done = tuned(Clock(figures=(0.9,), validation_losses=(0.5, 0.0, 0.25)))
+    assert set(done.network.state_dict()["head.bias"].tolist()) == {1.0}, "of the second round"
+
+
 def test_it_ends_when_all_validation_images_are_read(tuned: Tune) -> None:
     assert tuned(Clock(figures=(0.4, 0.9, 1.0))).stopped == "all 10 validation images are read"
 
