@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 @option(
     "--labels", type=FOLDER, metavar="FILE", help="CSV file,label. [default: the labels are in the names]"
 )
-@option("--minutes", type=FiniteRange(0.5, 10080), default=60, help="Time for everything.")
+@option(
+    "--minutes",
+    type=FiniteRange(0.5, 10080),
+    default=60,
+    help="Time for everything. Less than about 6 leave fewer draws; 1 or 2 may be overrun by one training.",
+)
 @option("--out", type=FOLDER, default="audit", help="Folder for the report and the finished trainings.")
 @option("--seed", type=int, default=0, help="Of the draws and the trainings.")
 @option("--resume", is_flag=True, help="Go on with an audit that was stopped.")

@@ -39,7 +39,10 @@ _SAID = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVI
     "--labels", type=FOLDER, metavar="FILE", help="CSV file,label. [default: the labels are in the names]"
 )
 @option(
-    "--minutes", type=FiniteRange(0.5, 10080), default=20, help="Time for everything, with --recipe style."
+    "--minutes",
+    type=FiniteRange(0.5, 10080),
+    default=20,
+    help="Time for everything, with --recipe style; one pass over the images is made even if that is longer.",
 )
 @option("--source", default="", show_default=False, help="Where the images come from, for the card.")
 @option("--licence", default="not said", help="Of the weights, for the card.")

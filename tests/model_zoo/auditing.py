@@ -39,7 +39,8 @@ class Pretender:
     Attributes:
         half: samples with which half of the images are read.
         start: share that is read without samples.
-        lazy: share of its time after which a training stops by itself.
+        lazy: share of its time after which a training stops by itself; above 1 it takes longer than it may.
+        least: seconds that a training takes in any case, as its first pass over the images does.
         interrupt_at: number of the training, from 0, in which Ctrl-C comes; None for never.
         unseen: whether it is known that it begins without having learnt from an image.
         now: of its clock, in seconds.
@@ -49,6 +50,7 @@ class Pretender:
     half: float = 20.0
     start: float = 0.0
     lazy: float = 1.0
+    least: float = 0.0
     interrupt_at: int | None = None
     unseen: bool = True
     now: float = 0.0
@@ -81,7 +83,7 @@ class Pretender:
         if len(self.draws) == self.interrupt_at:
             raise KeyboardInterrupt
         self.draws.append((draw, seconds))
-        took = self.lazy * seconds
+        took = max(self.lazy * seconds, self.least)
         on_moment(took / 2)
         self.now += took + 0.5
         n = len(draw.training) + len(draw.validation)

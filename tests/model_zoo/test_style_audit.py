@@ -50,6 +50,28 @@ def test_the_time_is_kept_within_a_tenth(
     assert found.fell_short == (minutes == 2)
 
 
+@pytest.mark.parametrize(
+    ("minutes", "lazy", "least"), [(2, 1.3, 0), (20, 1.3, 0), (60, 1.3, 0), (2, 1.0, 45), (6, 1.0, 60)]
+)
+def test_of_trainings_that_take_longer_than_they_may_fewer_are_made(
+    samples: Samples, tmp_path: Path, minutes: float, lazy: float, least: float
+) -> None:
+    found = run(samples, Pretender(lazy=lazy, least=least), tmp_path / "out", minutes)
+
+    assert 0.6 * minutes * 60 <= found.elapsed <= 1.1 * minutes * 60
+    assert found.fell_short
+
+
+def test_the_first_training_is_made_even_where_it_takes_longer_than_everything_may(
+    samples: Samples, tmp_path: Path
+) -> None:
+    """What docs/audit.md says of the least budget."""
+    found = run(samples, Pretender(least=40), tmp_path / "out", minutes=0.5)
+
+    assert [it.size for it in found.runs] == [0, 9]
+    assert found.elapsed == 41.5  # two readings without samples, one with
+
+
 def test_the_curve_finds_what_the_attacker_can(samples: Samples, tmp_path: Path) -> None:
     """Half with 20, so 95 % with 20 times the cube root of 19: 53 samples."""
     found = run(samples, Pretender(half=20), tmp_path / "out")
