@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from model_zoo.split import LabelledFile
 from model_zoo.style.attack import Attacker, Known, Outcome
 from model_zoo.style.audit_journal import Run, of_size
-from model_zoo.style.audit_plan import draw
+from model_zoo.style.audit_plan import draw, training_seed
 from model_zoo.style.curve import REDRAWS, Curve, Point, fit
 from model_zoo.style.samples import Samples
 
@@ -98,7 +98,7 @@ class Bench:
             self.test,
             self._known(),
             seconds=seconds,
-            seed=self.seed + 1000 * number + size,
+            seed=training_seed(size, number, self.seed),
             on_moment=lambda _: self._tell(what),
         )
         return self._run(size, number, drawn.characters, seconds, start, outcome)

@@ -168,3 +168,14 @@ def draw(pool: Sequence[LabelledFile], size: int, number: int, seed: int) -> Dra
         validation = chosen[:1]
     kept = {file.sha256 for file in validation}
     return Draw(tuple(file for file in chosen if file.sha256 not in kept), tuple(validation))
+
+
+def training_seed(size: int, number: int, seed: int) -> int:
+    """The seed of one run's training, below 2^24, which leaves a training room for those of its rounds.
+
+    Args:
+        size: of the run.
+        number: of its draw.
+        seed: of the audit.
+    """
+    return random.Random(f"training {seed}/{size}/{number}").getrandbits(24)

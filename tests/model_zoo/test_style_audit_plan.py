@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from auditing import some_samples
 
-from model_zoo.style.audit_plan import MAX_DRAWS, Plan, draw, make_plan, next_run, sizes_for
+from model_zoo.style.audit_plan import MAX_DRAWS, Plan, draw, make_plan, next_run, sizes_for, training_seed
 
 PLAN = Plan(sizes=(10, 20), draws=2, seconds=(20.0, 30.0), short=True)
 
@@ -101,3 +101,14 @@ def test_what_stops_a_training_shows_nothing_that_it_cannot_learn(tmp_path: Path
     learnt = set("".join(file.label for file in drawn.training))
     assert set("".join(file.label for file in drawn.validation)) <= learnt
     assert drawn.characters == len(learnt)
+
+
+def test_each_training_has_a_seed_of_its_own() -> None:
+    """Adding size, number and seed gave 1,010 samples, draw 0, the seed of 10 samples, draw 1."""
+    runs = [(size, number, seed) for size in (10, 11, 1010) for number in range(3) for seed in range(3)]
+
+    seeds = {training_seed(*it) for it in runs}
+
+    assert len(seeds) == len(runs)
+    assert seeds == {training_seed(*it) for it in runs}
+    assert max(seeds) < 2**24
