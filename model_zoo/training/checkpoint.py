@@ -110,8 +110,12 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
         with safe_open(path, framework="pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
             return file.metadata() or {}, tensors
+    except FileNotFoundError as error:
+        raise DataError(f"there is no run to resume at {path}; start it without --resume") from error
     except (OSError, SafetensorError) as error:
-        raise DataError(f"there is no run to resume at {path}: {error}; start it without --resume") from error
+        raise DataError(
+            f"the run at {path} cannot be read ({error}); delete the file, and start it without --resume"
+        ) from error
 
 
 def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
