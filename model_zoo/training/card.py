@@ -11,6 +11,7 @@ from model_zoo.cards import Accuracy, ModelCard, TrainingData
 from model_zoo.charset import Charset
 from model_zoo.split import LabelledFile, data_hash
 from model_zoo.statistics import wilson_interval
+from model_zoo.visible import visible
 
 if TYPE_CHECKING:
     from model_zoo.training.prepare import Prepared, TrainOptions
@@ -48,7 +49,7 @@ def make_card(run: Prepared, sha256: str, exact_match: float | None) -> ModelCar
         accuracy=() if exact_match is None else (_accuracy(exact_match, len(fit.validation or ())),),
         parameters=count_parameters(fit.network),
         flops_per_image=run.flops,
-        licence=options.licence,
+        licence=visible(options.licence),
     )
 
 
@@ -72,7 +73,7 @@ def _description(options: TrainOptions, charset: Charset, length: tuple[int, int
 
 def data_name(options: TrainOptions) -> str:
     """The folder's name; that of the generator where there is no folder."""
-    return options.recipe.generator if options.data is None else options.data.resolve().name
+    return options.recipe.generator if options.data is None else visible(options.data.resolve().name)
 
 
 def _training_data(
@@ -88,5 +89,5 @@ def _training_data(
         split_seed=selection.seed,
         sha256=data_hash(files),
         synthetic=options.recipe.synthetic,
-        source=options.source,
+        source=visible(options.source),
     )
