@@ -40,6 +40,7 @@ class Fit:
         synthetic: gives the generated images of an epoch (0, 1, ...), the same number each time; None: none.
         start: weights to begin with, as of `state_dict`; None: the network's own.
         compiled: whether the network's forward and backward pass go through `torch.compile`.
+        beam: whether the validation images are also read by a beam search, which takes longer than training.
 
     Raises:
         DataError: no image at all, or fewer than a batch where the recipe leaves out what does not fill one.
@@ -58,10 +59,11 @@ class Fit:
         synthetic: Synthetic | None = None,
         start: Mapping[str, torch.Tensor] | None = None,
         compiled: bool = False,
+        beam: bool = True,
     ) -> None:
         self.charset, self.normalise, self.recipe = charset, normalise, recipe
         self.training, self.validation, self.synthetic = training, validation, synthetic
-        self.device = torch.device(device)
+        self.device, self._beam = torch.device(device), beam
         if training is None and synthetic is None:
             raise DataError("there is no image to train on; give labelled images, or --synthetic")
         if start is not None:
@@ -105,13 +107,16 @@ class Fit:
         loss, rate = self._pass_over(images)
         figures: dict[str, Any] = {}
         if self.validation is not None:
-            found = measure(self.network, self.validation, self.charset, self.normalise, self.recipe)
+            found = measure(
+                self.network, self.validation, self.charset, self.normalise, self.recipe, beam=self._beam
+            )
             figures = {
                 "validation_loss": round(found.loss, 4),
                 "validation_character_accuracy": round(found.character_accuracy, 4),
                 "validation_exact_match": round(found.exact_match, 4),
-                "validation_beam_exact_match": round(found.beam_exact_match, 4),
             }
+            if found.beam_exact_match is not None:
+                figures["validation_beam_exact_match"] = round(found.beam_exact_match, 4)
         return EpochLog(
             epoch=self.state.epoch,
             images=len(images),

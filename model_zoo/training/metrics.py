@@ -30,13 +30,14 @@ class Measured:
         character_accuracy: of networks with positions, the share of positions that are right; of others, 1
             minus edit distances over characters.
         exact_match: share of texts that are right, read greedily.
-        beam_exact_match: likewise with a prefix beam search; of networks with positions the same.
+        beam_exact_match: likewise with a prefix beam search; of networks with positions the same; None where
+            nobody asked.
     """
 
     loss: float
     character_accuracy: float
     exact_match: float
-    beam_exact_match: float
+    beam_exact_match: float | None
 
 
 def log_probs(network: nn.Module, pixels: torch.Tensor, normalise: Normalisation) -> torch.Tensor:
@@ -61,9 +62,15 @@ def log_probs(network: nn.Module, pixels: torch.Tensor, normalise: Normalisation
 
 
 def measure(
-    network: nn.Module, images: LabelledImages, charset: Charset, normalise: Normalisation, recipe: Recipe
+    network: nn.Module,
+    images: LabelledImages,
+    charset: Charset,
+    normalise: Normalisation,
+    recipe: Recipe,
+    *,
+    beam: bool = True,
 ) -> Measured:
-    """The figures of `network` over `images`, at least one."""
+    """The figures of `network` over `images`, at least one; `beam`: whether that of a beam search as well."""
     answers, positional = log_probs(network, images.pixels, normalise), has_positions(network)
     greedy = best_paths(answers, charset)
     output = answers[:, ::2] if positional else answers  # the odd frames of positions are certain blanks
@@ -72,16 +79,16 @@ def measure(
     losses = torch.tensor([math.nan])  # where no label has a loss, none is told
     if known:
         losses = image_losses(output[known], wanted, charset, recipe, positional=positional)
-    beam = greedy
-    if not positional:
+    searched = greedy
+    if beam and not positional:
         found = decode(answers, charset, method="beam", beam_width=BEAM_WIDTH)
-        beam = [it.text for it in found]
+        searched = [it.text for it in found]
     accuracy = _in_place if positional else _one_minus_error_rate
     return Measured(
         losses.mean().item(),
         accuracy(greedy, images.labels),
         exact_match(greedy, images.labels),
-        exact_match(beam, images.labels),
+        exact_match(searched, images.labels) if beam else None,
     )
 
 
