@@ -19,6 +19,7 @@ from model_zoo.calibration import (
 )
 from model_zoo.card_parts import Accuracy
 from model_zoo.cards import ModelCard, find_card
+from model_zoo.constraint_texts import ConstraintTexts
 from model_zoo.constraints import Constraints
 from model_zoo.decode import NO_CONSTRAINTS, decode
 from model_zoo.errors import DataError
@@ -69,17 +70,38 @@ def calibrate(
     check_enough_right(before[1])
     temperature = round(fit_temperature(raw, labels), 4)
     after = _judge(solver, temper(raw, temperature), readable)
-    right, n = int(after[1].sum()), len(files)
-    exact = Accuracy(part, "exact", right / n, *wilson_interval(right, n), n)
-    new = replace(
-        old,
-        temperature=temperature,
-        accuracy=(*(it for it in old.accuracy if it.decoder in _KEPT_DECODERS), exact),
-        calibration=(calibration(part, before, after),),
-        precision=(precision(part, *after),),
-    )
+    kept = tuple(it for it in old.accuracy if it.decoder in _KEPT_DECODERS)
+    new = with_figures(replace(old, temperature=temperature, accuracy=kept), part, len(files), before, after)
     write_whole(directory / f"{old.name}.json", new.to_json().encode())
     return Calibrated(old, new)
+
+
+def with_figures(
+    card: ModelCard,
+    part: str,
+    n: int,
+    before: tuple[Floats, Bools],
+    after: tuple[Floats, Bools],
+    constraints: ConstraintTexts | None = None,
+) -> ModelCard:
+    """The card with one part's figures of the exact decoder: accuracy, calibration and precision.
+
+    Args:
+        card: whose other figures of accuracy stay.
+        part: of the images.
+        n: images, those that cannot be read included: they count as wrong.
+        before: the probability of each answer at temperature 1, and whether that answer is right.
+        after: likewise at the card's temperature, under which another answer may be the most probable.
+        constraints: what the answers were known to keep.
+    """
+    right = int(after[1].sum())
+    exact = Accuracy(part, "exact", right / n, *wilson_interval(right, n), n, None, constraints)
+    return replace(
+        card,
+        accuracy=(*card.accuracy, exact),
+        calibration=(calibration(part, before, after, constraints=constraints),),
+        precision=(precision(part, *after, constraints=constraints),),
+    )
 
 
 def _raw(solver: Solver, files: Sequence[LabelledFile]) -> tuple[list[LabelledFile], torch.Tensor]:

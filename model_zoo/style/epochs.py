@@ -6,7 +6,6 @@ from collections.abc import Collection
 
 import torch
 
-from model_zoo.errors import DataError
 from model_zoo.style.looked_at import Inputs
 from model_zoo.training.data import LabelledImages
 
@@ -25,27 +24,27 @@ class Epochs:
     Args:
         inputs: the style's images.
         bank: generated ones, or None.
-        left_out: sha256 of the images that are not trained on.
+        left_out: sha256 of the images that are not trained on; were none left, all are trained on.
         seed: of the choice.
 
-    Raises:
-        DataError: every image is left out.
+    Attributes:
+        generated: how many images of an epoch are.
     """
 
     def __init__(
         self, inputs: Inputs, bank: LabelledImages | None, left_out: Collection[str], seed: int
     ) -> None:
         self._images, self._bank, self._seed = inputs.training, bank, seed
-        self._kept = [n for n, file in enumerate(inputs.training_files) if file.sha256 not in left_out]
-        if not self._kept:
-            raise DataError("no training image is left whose label is trusted; check the labels")
+        files = inputs.training_files
+        kept = [n for n, file in enumerate(files) if file.sha256 not in left_out]
+        self._kept = kept or list(range(len(files)))
         self._own = min(MOST_IMAGES, len(self._kept) * -(-LEAST_IMAGES // len(self._kept)))
-        share = min(1.0, AS_MANY_GENERATED / len(inputs.training_files))
-        self._generated = 0 if bank is None else round(share * self._own)
+        share = min(1.0, AS_MANY_GENERATED / len(files))
+        self.generated = 0 if bank is None else round(share * self._own)
 
     def __len__(self) -> int:
         """Images of an epoch."""
-        return self._own + self._generated
+        return self._own + self.generated
 
     def __call__(self, epoch: int) -> LabelledImages:
         """The images of an epoch (0, 1, ...), in no particular order."""
@@ -59,7 +58,7 @@ class Epochs:
         images = _some(self._images, [self._kept[place] for place in own[: self._own]])
         if self._bank is None:
             return images
-        drawn = torch.randint(len(self._bank), (self._generated,), generator=source).tolist()
+        drawn = torch.randint(len(self._bank), (self.generated,), generator=source).tolist()
         return images + _some(self._bank, drawn)
 
 

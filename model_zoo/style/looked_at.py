@@ -71,12 +71,15 @@ def read_inputs(
     Raises:
         UnreadableImage: an image that cannot be read.
     """
-    images = [read_image(file.path) for file in (*training, *validation)]
     labels = [file.label for file in (*training, *validation)]
-    aspect = median(image.shape[1] / image.shape[0] for image in images)
     lengths = [len(label) for label in labels]
     height, width = start.card.height, input_width(max(lengths), start.card.width)
-    pixels = to_batch([resize_grey(image, height, width) for image in images])
+    images, aspects = [], []
+    for file in (*training, *validation):
+        image = read_image(file.path)
+        aspects.append(image.shape[1] / image.shape[0])
+        images.append(resize_grey(image, height, width))  # at once: thousands at full size are gigabytes
+    pixels = to_batch(images)
     n = len(training)
     return Inputs(
         training_files=tuple(training),
@@ -87,7 +90,7 @@ def read_inputs(
         height=height,
         width=width,
         length=(min(lengths), max(lengths)),
-        aspect=aspect,
+        aspect=median(aspects),
     )
 
 

@@ -15,6 +15,9 @@ from model_zoo.style.rounds import Result
 from model_zoo.style.tuned import Moment, Suspect
 from model_zoo.training.checkpoint import read_notes
 
+# Of what is written here; one more with every field that comes, goes or changes.
+VERSION = 1
+
 
 @dataclass(frozen=True)
 class Notes:
@@ -43,7 +46,7 @@ class Notes:
         suspects = [[it.file.sha256, it.reading, it.probability] for it in self.suspects]
         content = {name: value for name, value in vars(self).items() if name != "suspects"}
         content |= {name: [asdict(it) for it in content[name]] for name in ("moments", "results")}
-        return json.dumps(content | {"suspects": suspects})
+        return json.dumps(content | {"suspects": suspects, "version": VERSION})
 
 
 def read(
@@ -57,7 +60,7 @@ def read(
         files: the images.
 
     Raises:
-        DataError: a checkpoint of another recipe, or of other contents.
+        DataError: a checkpoint of another recipe or version, or of other contents.
     """
     text, data, kept = read_notes(path)
     if not text:
@@ -68,6 +71,11 @@ def read(
             "the file"
         )
     said, by_hash = json.loads(text), {file.sha256: file for file in files}
+    if (version := said.pop("version", None)) != VERSION:
+        raise DataError(
+            f"the run at {path} was written by another version of captchafleet (its notes are of version "
+            f"{version}, expected {VERSION}); resume with that one, or delete the file"
+        )
     said["moments"] = tuple(Moment(**it) for it in said["moments"])
     said["results"] = tuple(Result(**it) for it in said["results"])
     said["suspects"] = tuple(

@@ -5,20 +5,20 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from model_zoo.architectures.cost import count_flops, count_parameters
 from model_zoo.atomic import check_folder, write_whole
-from model_zoo.calibration import calibration, check_enough_right, fit_temperature, precision
-from model_zoo.cards import Accuracy, ModelCard, TrainingData
+from model_zoo.calibrated import with_figures
+from model_zoo.calibration import Bools, Floats, check_enough_right, fit_temperature
+from model_zoo.cards import ModelCard, TrainingData
 from model_zoo.constraint_texts import ConstraintTexts
 from model_zoo.errors import DataError
 from model_zoo.seen import TrainingImages, with_list
 from model_zoo.split import RULE, LabelledFile, data_hash
-from model_zoo.statistics import wilson_interval
 from model_zoo.style.looked_at import LONGEST
 from model_zoo.style.reading import Reading, frames_of, read_with
 from model_zoo.style.report.training import TrainingReport, write_training_report
@@ -28,6 +28,7 @@ from model_zoo.style.tuning import tune
 from model_zoo.training.checkpoint import write_safetensors
 from model_zoo.training.run import check_output
 from model_zoo.training.start import check_unseen, load_start
+from model_zoo.visible import visible
 
 DEFAULT_MINUTES = 20.0
 START = "generic"
@@ -84,10 +85,13 @@ def train_style(
         DataError: data, name, folder or checkpoint with which no run can start or go on.
         DeviceError: a device that is not there.
         ModelNotFound: there is no model `start`.
+        UnreadableImage: an image that has gone meanwhile.
         WeightsMismatch: its weights are not those of its card.
     """
     began = time.perf_counter()
     checkpoint = check_output(options.name, options.out, resume=options.resume)
+    if options.resume and not checkpoint.exists():
+        raise DataError(f"there is no run to resume at {checkpoint}; start it without --resume")
     samples = read_samples(options.data, options.labels, max_length=LONGEST)
     on_samples(samples)
     training, validation, test = (
@@ -102,7 +106,8 @@ def train_style(
     tuned = tune(
         training,
         validation,
-        seconds=options.minutes * 60 - (time.perf_counter() - began),
+        seconds=options.minutes * 60,
+        used=time.perf_counter() - began,
         seed=options.seed,
         start=options.start,
         charset=samples.charset,
@@ -129,13 +134,19 @@ def train_style(
 
 
 def _temperature(tuned: Tuned, validation: list[LabelledFile]) -> float | None:
-    """Fitted to the validation images; None where they do not tell one."""
-    if not validation:
+    """Fitted to the validation images; None where they do not tell one.
+
+    Without those whose label is probably wrong: the loss of one such label is beyond all bounds, and makes
+    the temperature that of an unsure network.
+    """
+    suspected = {suspect.file.sha256 for suspect in tuned.suspects}
+    trusted = [file for file in validation if file.sha256 not in suspected]
+    if not trusted:
         return None
-    labels = [tuned.charset.encode(file.label) for file in validation]
+    labels = [tuned.charset.encode(file.label) for file in trusted]
     try:
-        check_enough_right(np.array([it.text == it.file.label for it in read_with(tuned, validation)]))
-        return round(fit_temperature(frames_of(tuned, validation), labels), 4)
+        check_enough_right(_judged(read_with(tuned, trusted))[1])
+        return round(fit_temperature(frames_of(tuned, trusted), labels), 4)
     except DataError:  # nearly all right, or nearly none: 1 is as good as any
         return None
 
@@ -145,7 +156,7 @@ def _card(
 ) -> ModelCard:
     shortest, longest = tuned.length
     span = f"{shortest}" if shortest == longest else f"{shortest} to {longest}"
-    name = options.data.resolve().name
+    name = visible(options.data.resolve().name)  # no name of a folder may keep the card from being written
     flops, time_steps = count_flops(tuned.network, tuned.height, tuned.width)
     return ModelCard(
         name=options.name,
@@ -175,14 +186,15 @@ def _card(
             split=RULE,
             split_seed=None,
             sha256=data_hash(samples.files),
-            synthetic=0,
-            source=options.source,
+            synthetic=tuned.recipe.synthetic,
+            source=visible(options.source),
         ),
-        recipe=asdict(tuned.recipe),
+        recipe=asdict(tuned.recipe)
+        | {"rounds": tuned.moments[-1].round, "round": tuned.round, "minutes": float(options.minutes)},
         accuracy=(),
         parameters=count_parameters(tuned.network),
         flops_per_image=flops,
-        licence=options.licence,
+        licence=visible(options.licence),
         constraints=ConstraintTexts(length=span) if shortest == longest else None,
         temperature=temperature,
     )
@@ -192,15 +204,11 @@ def _measured(card: ModelCard, untempered: list[Reading], readings: list[Reading
     """The card with what the test images say, none of which the training, its end or the temperature saw."""
     if not readings:
         return card
-    n, right = len(readings), np.array([it.text == it.file.label for it in readings])
-    before = np.array([it.probability for it in untempered])
-    after = np.array([it.probability for it in readings])
-    exact = int(right.sum())
-    return replace(
-        card,
-        accuracy=(
-            Accuracy("test", "exact", exact / n, *wilson_interval(exact, n), n, None, card.constraints),
-        ),
-        calibration=(calibration("test", (before, right), (after, right), constraints=card.constraints),),
-        precision=(precision("test", after, right, constraints=card.constraints),),
+    return with_figures(card, "test", len(readings), _judged(untempered), _judged(readings), card.constraints)
+
+
+def _judged(readings: list[Reading]) -> tuple[Floats, Bools]:
+    return (
+        np.array([it.probability for it in readings]),
+        np.array([it.text == it.file.label for it in readings]),
     )

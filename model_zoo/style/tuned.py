@@ -61,9 +61,11 @@ class Tuned:
         suspects: among training and validation images.
         seconds: that it took.
         images: trained on.
-        recipe: of the last round.
+        recipe: of the round whose weights these are, with the seed of the training.
         start: that it began with.
         length: the fewest and the most characters of the labels.
+        round: whose weights these are, from 1.
+        looked_at: images among which suspects were looked for.
     """
 
     network: nn.Module
@@ -80,6 +82,8 @@ class Tuned:
     recipe: Recipe
     start: Start
     length: tuple[int, int]
+    round: int = 1
+    looked_at: int = 0
 
 
 def in_words(seconds: float) -> str:

@@ -20,7 +20,7 @@ from model_zoo.style.epochs import Epochs
 from model_zoo.style.looked_at import Inputs, best_case, draw_bank, read_inputs
 from model_zoo.style.reading import read_with
 from model_zoo.style.rounds import Result, round_images, why_stop
-from model_zoo.style.suspicion import find_suspects
+from model_zoo.style.suspicion import find_suspects, looked_at
 from model_zoo.style.tuned import Moment, Suspect, Tuned, in_words
 from model_zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from model_zoo.training.data import Normalisation
@@ -32,6 +32,7 @@ __all__ = ["Moment", "Suspect", "Tuned", "read_with", "tune"]
 
 RESERVE = 0.06  # of the budget: for reading, judging and writing
 SPEED_STEPS = 4
+MOST_VALIDATION = 1_000  # images: more tell the same, and are read after every epoch
 
 STYLE = Recipe(
     batch_size=32,
@@ -51,6 +52,7 @@ def tune(
     validation: Sequence[LabelledFile],
     *,
     seconds: float,
+    used: float = 0.0,
     seed: int = 0,
     start: str = "generic",
     charset: str | None = None,
@@ -62,8 +64,10 @@ def tune(
 
     Args:
         training: at least one image that can be read, with its label.
-        validation: what tells when to stop, and which round was best; may be empty.
+        validation: what tells when to stop, and which round was best; may be empty. Of more than
+            `MOST_VALIDATION` a part is looked at.
         seconds: that it may take, all in all.
+        used: seconds of them that are gone already.
         seed: of everything random.
         start: the model of the zoo to begin with.
         charset: characters to read; None: those of the labels.
@@ -76,10 +80,11 @@ def tune(
             that diverged.
         DeviceError: a device that is not there.
         ModelNotFound: there is no model `start`.
+        UnreadableImage: an image that has gone.
         WeightsMismatch: its weights are not those of its card.
     """
     return _Tuning(
-        training, validation, seconds=seconds, seed=seed, start=load_start(start), charset=charset,
+        training, validation, seconds=seconds, used=used, seed=seed, start=load_start(start), charset=charset,
         device=device, checkpoint=checkpoint, on_moment=on_moment,
     ).run()  # fmt: skip
 
@@ -93,6 +98,7 @@ class _Tuning:
         validation: Sequence[LabelledFile],
         *,
         seconds: float,
+        used: float,
         seed: int,
         start: Start,
         charset: str | None,
@@ -100,10 +106,13 @@ class _Tuning:
         checkpoint: Path | None,
         on_moment: Callable[[Moment], None],
     ) -> None:
-        self._began = time.perf_counter()
+        self._began = time.perf_counter() - used
         self._budget, self._seed, self._start, self._path = seconds, seed, start, checkpoint
         self._on_moment, self._device = on_moment, find_device(device)
-        self._inputs: Inputs = read_inputs(training, validation, charset, start)
+        # A sha256 is as good as a draw, and the same every time.
+        some = sorted(validation, key=lambda file: file.sha256)[:MOST_VALIDATION]
+        some = list(validation) if len(some) == len(validation) else some
+        self._inputs: Inputs = read_inputs(training, some, charset, start)
         self._normalise = Normalisation(start.card.mean, start.card.std)
         self._case = best_case(self._inputs, start, self._normalise)
         self._bank = draw_bank(self._inputs, self._case, seed)
@@ -161,6 +170,7 @@ class _Tuning:
             device=self._device,
             synthetic=self._epochs(number),
             start=self._best,
+            beam=False,
         )
 
     def _network(self) -> nn.Module:
@@ -203,21 +213,23 @@ class _Tuning:
             self._on_moment(self._moments[-1])
 
     def _judge(self, fit: Fit) -> None:
-        """Keep the round's weights if they are the best, and look for wrong labels with them."""
+        """Keep the round's weights if they are the best, and look for wrong labels with those."""
         last = self._moments[-1]
         # A loss of 0 is one; without validation images that of the training is all there is.
         loss = last.loss if last.validation_loss is None else last.validation_loss
         result = Result(last.validation_exact_match or 0.0, loss)
         if not self._results or result.rank >= max(it.rank for it in self._results):
             self._best = copied_weights(fit.network)
+            self._suspects = find_suspects(fit.network, self._inputs, self._normalise)
         self._results.append(result)
-        self._suspects = find_suspects(fit.network, self._inputs, self._normalise)
 
     def _tuned(self, stopped: str) -> Tuned:
         network = self._network()
         assert self._best is not None, "the first round is always made"
         network.load_state_dict(self._best)
         inputs = self._inputs
+        ranks = [it.rank for it in self._results]
+        best = len(ranks) - ranks[::-1].index(max(ranks))  # the last of equals
         return Tuned(
             network=network.eval(),
             charset=inputs.charset,
@@ -230,9 +242,18 @@ class _Tuning:
             suspects=self._suspects,
             seconds=self._elapsed,
             images=len(inputs.training_files),
-            recipe=replace(STYLE, epochs=len(self._moments), seed=self._seed, start=self._start.name),
+            recipe=replace(
+                STYLE,
+                epochs=sum(it.round == best for it in self._moments),
+                seed=self._seed,
+                start=self._start.name,
+                generator="styles",
+                synthetic=self._epochs(best - 1).generated,
+            ),
             start=self._start,
             length=inputs.length,
+            round=best,
+            looked_at=looked_at(inputs),
         )
 
     def _save(self, fit: Fit | None) -> None:
@@ -269,5 +290,5 @@ class _Tuning:
         fit = self._fit(said.epochs, len(self._results))
         load_checkpoint(self._path, fit.state, fit.recipe, self._contents)
         self._moments, self._per_image = list(said.moments), said.per_image
-        self._began -= said.elapsed
+        self._began -= said.elapsed  # what reading the images again took counts as well
         return None if said.between else fit

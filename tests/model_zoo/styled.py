@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,11 +18,13 @@ from model_zoo.generators.styles.style import DIGITS, draw_style
 from model_zoo.split import LabelledFile
 from model_zoo.style.body import style_network
 from model_zoo.style.tuned import Moment, Suspect, Tuned
-from model_zoo.style.tuning import STYLE
+from model_zoo.style.tuning import STYLE, tune
 from model_zoo.training.data import Normalisation
 from model_zoo.training.fit import Fit
 from model_zoo.training.log import EpochLog
 from model_zoo.training.start import load_start
+
+Tune = Callable[..., Tuned]
 
 # What `quickly` sets, as lines of a program as well: a process that is killed has to set them itself.
 SHORT = {
@@ -169,3 +172,15 @@ class Clock:
 
         set_attribute("model_zoo.style.tuning.time", self)
         set_attribute("model_zoo.style.tuning.Fit", Timed)
+
+
+def tune_by_clock(files: Sequence[LabelledFile], monkeypatch: pytest.MonkeyPatch) -> Tune:
+    """`tune` on the first thirty files, with the others to validate, from the model `tiny`, by a `Clock`."""
+    quickly(monkeypatch)
+
+    def run(clock: Clock | None = None, **options: Any) -> Tuned:
+        (clock or Clock()).install(monkeypatch.setattr)
+        given = {"seconds": 100.0, "start": "tiny", "device": "cpu", **options}
+        return tune(given.pop("training", files[:30]), given.pop("validation", files[30:]), **given)
+
+    return run

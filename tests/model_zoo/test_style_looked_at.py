@@ -16,7 +16,7 @@ from model_zoo.split import LabelledFile, labelled_files
 from model_zoo.style.body import Case
 from model_zoo.style.looked_at import Inputs, best_case, draw_bank, input_width, read_inputs
 from model_zoo.style.reading import read_with
-from model_zoo.style.suspicion import find_suspects
+from model_zoo.style.suspicion import find_suspects, looked_at
 from model_zoo.training.data import Normalisation
 from model_zoo.training.start import Start, load_start
 
@@ -123,6 +123,22 @@ def test_wrong_labels_are_suspected_in_both_parts_surest_first(digits: list[Labe
     assert {it.file.path: it.file.label for it in suspects} == planted
     assert all(it.reading == it.file.path.stem.partition("_")[0] for it in suspects)
     assert suspects[0].probability >= suspects[1].probability >= 0.9
+
+
+def test_of_many_training_images_a_part_is_looked_at_for_wrong_labels(
+    digits: list[LabelledFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuned = untrained(digits, [])
+    able = [it.file for it in read_with(tuned, digits) if it.text == it.file.label and it.probability > 0.99]
+    first, *_, last = sorted(able, key=lambda file: file.sha256)
+    files = [replace(file, label="0000") if file in (first, last) else file for file in able]
+    monkeypatch.setattr("model_zoo.style.suspicion.MOST_TRAINING", len(files) - 1)
+
+    inputs = read_inputs(files, [], None, tuned.start)
+
+    suspects = find_suspects(tuned.network, inputs, tuned.normalise)
+    assert [it.file.path for it in suspects] == [first.path]
+    assert looked_at(inputs) == len(files) - 1
 
 
 def test_a_network_that_reads_too_little_accuses_nobody(start: Start, tmp_path: Path) -> None:

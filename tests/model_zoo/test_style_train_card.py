@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -76,6 +78,41 @@ def test_labels_of_several_lengths_are_no_constraint(tmp_path: Path, monkeypatch
     assert (card.min_length, card.max_length) == (3, 5)
     assert (card.data.source, card.licence) == ("me", "MIT")
     assert "texts of 3 to 5 characters" in card.description
+
+
+def test_a_folder_whose_name_is_no_text_gets_a_card_and_a_report(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuned_at_once(monkeypatch)
+    odd = tmp_path / os.fsdecode(b"b\xffd")
+    shutil.copytree(folder, odd)
+
+    train_style(StyleOptions(data=odd, name="mine", out=tmp_path / "zoo", source="\udcff", licence="\udcff"))
+
+    card = find_card(tmp_path / "zoo" / "mine.json").card
+    assert (card.data.name, card.data.source, card.licence) == ("b\\xffd", "\\xff", "\\xff")
+    assert "from images like b\\xffd;" in card.description
+    assert not (tmp_path / "zoo" / "mine.checkpoint").exists()
+
+
+def test_the_card_says_of_which_round_it_is_and_that_images_were_generated(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tune(training: list[LabelledFile], validation: list[LabelledFile], **options: Any) -> Any:
+        tuned = untrained(training, validation, start=options["start"], charset=options["charset"])
+        recipe = replace(tuned.recipe, epochs=7, synthetic=192, generator="styles", seed=options["seed"])
+        moments = tuple(replace(tuned.moments[0], round=number) for number in (1, 2, 3))
+        return replace(tuned, recipe=recipe, moments=moments, round=2)
+
+    monkeypatch.setattr(style_train, "tune", tune)
+
+    train_style(StyleOptions(data=folder, name="mine", out=tmp_path / "zoo", minutes=3, seed=5))
+
+    card = find_card(tmp_path / "zoo" / "mine.json").card
+    assert card.data.synthetic == 192
+    said = {key: card.recipe[key] for key in ("synthetic", "generator", "epochs", "seed")}
+    assert said == {"synthetic": 192, "generator": "styles", "epochs": 7, "seed": 5}
+    assert (card.recipe["rounds"], card.recipe["round"], card.recipe["minutes"]) == (3, 2, 3.0)
 
 
 def test_where_hardly_an_image_is_read_there_is_no_temperature(
@@ -193,6 +230,16 @@ def test_an_option_said_by_its_variable_is_refused_like_one_on_the_line(
     result = run("--data", folder, "--name", "mine", "--out", tmp_path / "zoo")
 
     assert result.stderr.startswith("Error: --epochs is not for --recipe style, ")
+
+
+def test_resume_with_nothing_to_resume_is_refused(folder: Path, tmp_path: Path) -> None:
+    result = run("--data", folder, "--name", "mien", "--out", tmp_path / "zoo", "--resume")
+
+    assert (result.exit_code, result.stderr) == (
+        2,
+        f"Error: there is no run to resume at {tmp_path / 'zoo' / 'mien.checkpoint'}; start it without "
+        "--resume\n",
+    )
 
 
 @pytest.mark.parametrize("minutes", ["0.4", "10081", "nan"])

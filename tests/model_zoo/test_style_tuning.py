@@ -2,48 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from styled import Clock, in_a_program, quickly, write_style
+from styled import Clock, Tune, tune_by_clock, write_style
 
-from model_zoo.errors import DataError
 from model_zoo.generators.styles.style import DIGITS
 from model_zoo.split import LabelledFile, labelled_files
 from model_zoo.style import tuning
-from model_zoo.style.tuned import Suspect, Tuned, in_words
-from model_zoo.style.tuning import RESERVE, tune
-
-Tune = Callable[..., Tuned]
-
-# Goes the whole way with a clock that stands still but for the epochs, until it is killed.
-KILLED = f"""
-import os, signal, sys
-from pathlib import Path
-from unittest import mock
-from styled import Clock
-from model_zoo.split import labelled_files
-from model_zoo.style import tuning
-{in_a_program()}
-Clock(trains=True).install(lambda name, value: mock.patch(name, value).start())
-save, saved = tuning.save_checkpoint, []
-def save_and_die(*arguments, **options):
-    save(*arguments, **options)
-    saved.append(None)
-    if len(saved) == 3:
-        os.kill(os.getpid(), signal.SIGKILL)
-tuning.save_checkpoint = save_and_die
-files = labelled_files(Path(sys.argv[1]))
-tuning.tune(files[:30], files[30:], seconds=4.5, start="tiny", checkpoint=Path(sys.argv[2]), device="cpu")
-"""
+from model_zoo.style.tuned import Suspect, in_words
+from model_zoo.style.tuning import RESERVE
 
 
 @pytest.fixture(scope="module")
@@ -60,27 +30,8 @@ def files(folder: Path) -> list[LabelledFile]:
 @pytest.fixture
 def tuned(make: Callable[..., Any], files: list[LabelledFile], monkeypatch: pytest.MonkeyPatch) -> Tune:
     """`tune` on thirty images with ten to validate, from a tiny model of random weights."""
-    quickly(monkeypatch)
     make("tiny", charset=DIGITS, height=16)
-
-    def run(clock: Clock | None = None, **options: Any) -> Tuned:
-        (clock or Clock()).install(monkeypatch.setattr)
-        given = {"seconds": 100.0, "start": "tiny", "device": "cpu", **options}
-        return tune(given.pop("training", files[:30]), given.pop("validation", files[30:]), **given)
-
-    return run
-
-
-def stopping_after(saves: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C comes after so many checkpoints are written."""
-    save, count = tuning.save_checkpoint, iter(range(1, 1000))
-
-    def save_and_stop(*arguments: Any, **options: Any) -> None:
-        save(*arguments, **options)
-        if next(count) == saves:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(tuning, "save_checkpoint", save_and_stop)
+    return tune_by_clock(files, monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +78,10 @@ def test_rounds_grow_until_nothing_gets_better_and_the_best_is_kept(tuned: Tune)
     assert not done.network.training
     assert (done.images, done.length, done.charset.chars) == (30, (4, 4), DIGITS)
     assert (done.height, done.width, done.time_steps) == (16, 96, 12)
-    assert (done.recipe.epochs, done.recipe.start) == (22, done.start.name)
+    # The recipe of that round: 20 of its 80 images are generated ones.
+    assert (done.round, done.recipe.epochs, done.recipe.seed) == (2, 3, 0)
+    assert (done.recipe.synthetic, done.recipe.generator) == (20, "styles")
+    assert (done.recipe.start, done.looked_at) == (done.start.name, 40)
 
 
 def test_a_validation_loss_of_nothing_is_the_least(tuned: Tune) -> None:
@@ -159,100 +113,57 @@ def test_a_suspected_image_is_not_trained_on_in_the_next_round(
     assert done.suspects == suspects
 
 
-@pytest.mark.parametrize("saves", [1, 2, 4, 13])
-def test_a_stop_at_any_checkpoint_costs_no_moment(
-    saves: int, tuned: Tune, files: list[LabelledFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_suspects_are_those_of_the_round_whose_weights_are_kept(
+    tuned: Tune, files: list[LabelledFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    suspects = (Suspect(files[4], "0000", 0.99),)
-    monkeypatch.setattr(tuning, "find_suspects", lambda *_: suspects)
-    checkpoint = tmp_path / "it.checkpoint"
-    whole = tuned()
-    with monkeypatch.context() as patch:
-        stopping_after(saves, patch)
-        with pytest.raises(KeyboardInterrupt):
-            tuned(checkpoint=checkpoint)
+    def by_round(network: Any, *_: Any) -> tuple[Suspect, ...]:
+        return (Suspect(files[4], str(int(network.state_dict()["head.bias"][0])), 0.99),)
 
-    clock = Clock(now=1e6)
-    resumed = tuned(clock, checkpoint=checkpoint)
+    monkeypatch.setattr(tuning, "find_suspects", by_round)
 
-    assert [replace(it, seconds=0) for it in resumed.moments] == [
-        replace(it, seconds=0) for it in whole.moments
-    ]
-    assert [it.seconds for it in resumed.moments] == pytest.approx([it.seconds for it in whole.moments])
-    assert len(clock.begun) < len(whole.moments)
-    assert (resumed.stopped, resumed.suspects) == (whole.stopped, whole.suspects)
+    done = tuned(Clock(figures=(0.4, 0.9, 0.6, 0.7)))
+
+    assert done.suspects == (Suspect(files[4], "1", 0.99),), "of the second round"
 
 
-def test_kill_9_costs_the_epoch_that_was_on_and_ends_in_the_same_weights(
-    tuned: Tune, folder: Path, own_zoo: Path, tmp_path: Path
+def test_what_is_used_already_is_no_time_to_train_and_the_budget_is_told_whole(tuned: Tune) -> None:
+    clock = Clock(figures=(0.1, 0.2, 0.3, 0.4, 0.5))
+
+    done = tuned(clock, seconds=11.0, used=5.0)
+
+    assert all(begun < (1 - RESERVE) * 11.0 - 5.0 for begun in clock.begun[1:])
+    assert done.seconds == clock.now + 5.0
+    assert done.stopped == "the budget of 11 seconds is used"
+
+
+def test_of_many_validation_images_a_part_is_looked_at_the_same_in_any_order(
+    tuned: Tune, files: list[LabelledFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checkpoint = tmp_path / "it.checkpoint"
-    assert own_zoo.is_dir()
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parent)}
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(folder), str(checkpoint)], env=environment, check=False
-    )
-    assert killed.returncode == -signal.SIGKILL
-    clock = Clock(trains=True)
+    monkeypatch.setattr(tuning, "MOST_VALIDATION", 4)
+    monkeypatch.setattr("model_zoo.style.suspicion.MOST_TRAINING", 7)
+    looked: list[set[str]] = []
+    real = tuning.read_inputs
 
-    resumed = tuned(clock, seconds=4.5, checkpoint=checkpoint)
+    def read(training: Any, validation: Any, *others: Any) -> Any:
+        looked.append({file.sha256 for file in validation})
+        return real(training, validation, *others)
 
-    whole = tuned(Clock(trains=True), seconds=4.5)
-    assert [it.loss for it in resumed.moments] == [it.loss for it in whole.moments]
-    assert len(clock.begun) == len(whole.moments) - 2
-    weights = whole.network.state_dict()
-    assert all(torch.equal(weights[key], value) for key, value in resumed.network.state_dict().items())
+    monkeypatch.setattr(tuning, "read_inputs", read)
+
+    done = tuned(Clock(figures=(1.0,)))
+    tuned(Clock(figures=(1.0,)), validation=files[:29:-1])
+
+    assert looked[0] == looked[1] == set(sorted(file.sha256 for file in files[30:])[:4])
+    assert done.stopped == "all 4 validation images are read"
+    assert done.looked_at == 11
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        pytest.param({"seed": 1}, id="seed"),
-        pytest.param({"charset": DIGITS + "a"}, id="characters"),
-        pytest.param({"start": "other"}, id="start"),
-        pytest.param({"validation": []}, id="images"),
-    ],
-)
-def test_a_stopped_run_is_not_gone_on_with_on_anything_else(
-    changed: dict[str, Any],
-    tuned: Tune,
-    make: Callable[..., Any],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+def test_the_validation_images_are_not_read_by_a_beam_search(
+    tuned: Tune, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make("other", seed=1, charset=DIGITS, height=16)
-    checkpoint = tmp_path / "it.checkpoint"
-    with monkeypatch.context() as patch:
-        stopping_after(2, patch)
-        with pytest.raises(KeyboardInterrupt):
-            tuned(checkpoint=checkpoint)
+    monkeypatch.setattr("model_zoo.training.metrics.decode", lambda *_, **__: pytest.fail("it did"))
 
-    with pytest.raises(DataError) as caught:
-        tuned(checkpoint=checkpoint, **changed)
-
-    assert str(caught.value) == (
-        f"the run at {checkpoint} had other images, labels, seed or start; resume with its options, or "
-        "delete the file"
-    )
-
-
-def test_a_label_that_was_put_right_is_another_run(
-    tuned: Tune, files: list[LabelledFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        stopping_after(1, patch)
-        with pytest.raises(KeyboardInterrupt):
-            tuned(checkpoint=tmp_path / "it.checkpoint")
-
-    with pytest.raises(DataError, match="had other images, labels, seed or start"):
-        tuned(checkpoint=tmp_path / "it.checkpoint", training=[replace(files[0], label="1234"), *files[1:30]])
-
-
-def test_a_file_that_is_no_checkpoint_is_named(tuned: Tune, tmp_path: Path) -> None:
-    (tmp_path / "it.checkpoint").write_bytes(b"nothing of the kind")
-
-    with pytest.raises(DataError, match=r"there is no run to resume at .*it\.checkpoint"):
-        tuned(checkpoint=tmp_path / "it.checkpoint")
+    assert tuned(Clock(trains=True), seconds=1.0).moments[0].validation_exact_match is not None
 
 
 @pytest.mark.parametrize(
