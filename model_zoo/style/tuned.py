@@ -65,6 +65,7 @@ class Tuned:
         start: that it began with.
         length: the fewest and the most characters of the labels.
         round: whose weights these are, from 1.
+        out_of_time: whether the budget ended it.
         looked_at: images among which suspects were looked for.
     """
 
@@ -84,6 +85,7 @@ class Tuned:
     length: tuple[int, int]
     round: int = 1
     looked_at: int = 0
+    out_of_time: bool = False
 
 
 def in_words(seconds: float) -> str:

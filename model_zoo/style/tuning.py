@@ -239,6 +239,7 @@ class _Tuning:
             time_steps=inputs.time_steps,
             moments=tuple(self._moments),
             stopped=stopped,
+            out_of_time=self._why_stop() is None,
             suspects=self._suspects,
             seconds=self._elapsed,
             images=len(inputs.training_files),

@@ -63,7 +63,7 @@ def test_a_round_whose_single_epoch_does_not_fit_is_not_begun(
 
     assert len(done.moments) == 1
     assert clock.now < 8.0
-    assert done.stopped == "the budget of 8 seconds is used"
+    assert (done.stopped, done.out_of_time) == ("the budget of 8 seconds is used", True)
 
 
 def test_rounds_grow_until_nothing_gets_better_and_the_best_is_kept(tuned: Tune) -> None:
@@ -73,7 +73,7 @@ def test_rounds_grow_until_nothing_gets_better_and_the_best_is_kept(tuned: Tune)
     # 80 images an epoch; rounds of 128, 256, 512 and 1024.
     assert [rounds.count(number) for number in (1, 2, 3, 4, 5)] == [1, 3, 6, 12, 0]
     assert [it.share for it in done.moments if it.round == 2] == pytest.approx([1 / 3, 2 / 3, 1])
-    assert done.stopped == "two rounds made nothing better"
+    assert (done.stopped, done.out_of_time) == ("two rounds made nothing better", False)
     assert set(done.network.state_dict()["head.bias"].tolist()) == {1.0}, "of the second round"
     assert not done.network.training
     assert (done.images, done.length, done.charset.chars) == (30, (4, 4), DIGITS)
