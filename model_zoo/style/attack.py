@@ -43,7 +43,8 @@ class Outcome:
         probabilities: of the texts.
         seconds: trained.
         epochs: trained.
-        stopped: why it ended.
+        stopped: why it ended, for people.
+        out_of_time: whether time ended it.
     """
 
     texts: tuple[str, ...]
@@ -51,6 +52,7 @@ class Outcome:
     seconds: float = 0.0
     epochs: int = 0
     stopped: str = "not trained"
+    out_of_time: bool = False
 
 
 class Attacker(Protocol):
@@ -156,4 +158,5 @@ class Ours:
             tuned.seconds,
             tuned.moments[-1].epoch if tuned.moments else 0,
             tuned.stopped,
+            tuned.out_of_time,
         )

@@ -127,6 +127,7 @@ class Bench:
             round(self.clock() - start, 3),
             outcome.epochs,
             outcome.stopped,
+            outcome.out_of_time,
             outcome.texts,
             tuple(round(it, 6) for it in outcome.probabilities),
         )

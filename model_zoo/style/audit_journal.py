@@ -51,7 +51,8 @@ class Run:
         seconds: that it trained.
         wall: seconds that it took with everything.
         epochs: it trained.
-        stopped: why it ended.
+        stopped: why it ended, for people.
+        out_of_time: whether it says that time ended it.
         texts: read from each test image, in order of their sha256.
         probabilities: of the texts.
     """
@@ -64,6 +65,7 @@ class Run:
     wall: float
     epochs: int
     stopped: str
+    out_of_time: bool
     texts: tuple[str, ...]
     probabilities: tuple[float, ...]
 
@@ -73,7 +75,7 @@ class Run:
 
         A training keeps some of its time to end in, so it may say so before all of that is gone.
         """
-        return self.size > 0 and (self.seconds >= 0.9 * self.allowed or "budget" in self.stopped)
+        return self.size > 0 and (self.seconds >= 0.9 * self.allowed or self.out_of_time)
 
 
 class Journal:

@@ -43,6 +43,7 @@ class Pretender:
         least: seconds that a training takes in any case, as its first pass over the images does.
         interrupt_at: number of the training, from 0, in which Ctrl-C comes; None for never.
         unseen: whether it is known that it begins without having learnt from an image.
+        out_of_time: whether it says that time ended its trainings.
         now: of its clock, in seconds.
         draws: what it learnt from, and the seconds that it might take.
     """
@@ -53,6 +54,7 @@ class Pretender:
     least: float = 0.0
     interrupt_at: int | None = None
     unseen: bool = True
+    out_of_time: bool = False
     now: float = 0.0
     draws: list[tuple[Draw, float]] = field(default_factory=list)
 
@@ -88,7 +90,7 @@ class Pretender:
         self.now += took + 0.5
         n = len(draw.training) + len(draw.validation)
         outcome = self._read(test, 1 / (1 + (self.half / n) ** 3), seed)
-        return Outcome(outcome.texts, outcome.probabilities, took, 7, "nothing more was learnt")
+        return Outcome(outcome.texts, outcome.probabilities, took, 7, "as it says", self.out_of_time)
 
     def _read(self, test: Sequence[LabelledFile], share: float, seed: int) -> Outcome:
         rng = random.Random(seed)

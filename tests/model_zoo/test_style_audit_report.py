@@ -109,6 +109,25 @@ def test_too_little_time_is_told_with_what_it_left_out(samples: Samples, tmp_pat
     assert "Note" in Page((tmp_path / "audit.html").read_text()).text
 
 
+def test_trainings_that_time_ended_before_all_of_theirs_was_gone_are_told(
+    samples: Samples, tmp_path: Path
+) -> None:
+    """A training keeps some of its time to end in."""
+    made = report(samples, tmp_path, Pretender(lazy=0.5, out_of_time=True), minutes=2)
+
+    runs = len(made.audit.runs) - 1
+    assert made.notes()[1] == (
+        f"time ended {runs} of {runs} trainings before they stopped by themselves; with more --minutes fewer samples "
+        "may be enough"
+    )
+
+
+def test_trainings_that_stop_by_themselves_are_not(samples: Samples, tmp_path: Path) -> None:
+    made = report(samples, tmp_path, Pretender(lazy=0.5), minutes=2)
+
+    assert not [it for it in made.notes() if "time ended" in it]
+
+
 def test_a_start_whose_images_nobody_knows_is_told(samples: Samples, tmp_path: Path) -> None:
     made = report(samples, tmp_path, Pretender(half=1, start=1.0, unseen=False))
 
