@@ -117,8 +117,8 @@ def test_trainings_that_time_ended_before_all_of_theirs_was_gone_are_told(
 
     runs = len(made.audit.runs) - 1
     assert made.notes()[1] == (
-        f"time ended {runs} of {runs} trainings before they stopped by themselves; with more --minutes fewer samples "
-        "may be enough"
+        f"time ended {runs} of {runs} trainings before they stopped by themselves; with more "
+        "--minutes fewer samples may be enough"
     )
 
 
