@@ -13,15 +13,28 @@ from model_zoo.generators.styles.style import ALL, draw_style
 from model_zoo.preprocess import read_image, resize_grey, to_batch
 from model_zoo.split import LabelledFile
 from model_zoo.style.body import CASES, Case, drawn_as, style_network
+from model_zoo.style.problems import LONGEST
 from model_zoo.training.data import LabelledImages, Normalisation
 from model_zoo.training.losses import ctc_losses
 from model_zoo.training.metrics import log_probs
 from model_zoo.training.start import Start
 
+__all__ = [
+    "BANK",
+    "COLUMNS_PER_CHARACTER",
+    "COLUMNS_PER_FRAME",
+    "LONGEST",
+    "WIDEST",
+    "Inputs",
+    "best_case",
+    "draw_bank",
+    "input_width",
+    "read_inputs",
+]
+
 COLUMNS_PER_FRAME = 8  # of every architecture with CTC here
 COLUMNS_PER_CHARACTER = 24  # three frames: one for the character, two to tell it from its neighbours
-WIDEST = 768  # pixels of an input, so 96 frames
-LONGEST = WIDEST // COLUMNS_PER_CHARACTER  # characters of a label
+WIDEST = COLUMNS_PER_CHARACTER * LONGEST  # pixels of an input
 BANK = 2_000  # generated images that an epoch's are drawn from
 _LOOKS = 256  # images that tell which case the letters are in
 

@@ -9,6 +9,9 @@ from typing import Literal
 
 from model_zoo.split import LabelledFile
 
+# Characters of a label: each gets three frames of the network, of which the widest input has 96.
+LONGEST = 32
+
 Kind = Literal[
     "no_label", "two_labels", "not_in_folder", "unreadable", "unprintable", "too_long", "rare_character"
 ]

@@ -16,11 +16,10 @@ from model_zoo.errors import DataError, UnreadableImage
 from model_zoo.preprocess import read_file, read_image
 from model_zoo.split import LabelledFile
 from model_zoo.style.listing import Listing, list_folder
-from model_zoo.style.problems import Kind, Problem, Samples
+from model_zoo.style.problems import LONGEST, Kind, Problem, Samples
 from model_zoo.style.samples_text import case_of, problems_in_words, quoted, samples_json, shown
 from model_zoo.told import count
 from model_zoo.visible import visible
-from model_zoo.words import frames_of
 
 __all__ = [
     "FEWEST_IMAGES",
@@ -55,13 +54,13 @@ class _Copies:
         ]
 
 
-def read_samples(data: Path, labels: Path | None = None, *, max_length: int = 24) -> Samples:
+def read_samples(data: Path, labels: Path | None = None, *, max_length: int = LONGEST) -> Samples:
     """The labelled images under a folder, each read once; nothing of their pixels is kept.
 
     Args:
         data: the folder.
         labels: a CSV file, see `model_zoo.labels_csv`; None for the file names' stems.
-        max_length: time steps of the model, that is characters of a label without equal neighbours.
+        max_length: characters of a label.
 
     Raises:
         DataError: no such folder, a CSV file that cannot be used, fewer than `FEWEST_IMAGES` usable images,
@@ -136,9 +135,9 @@ def _wrong_with(label: str, max_length: int) -> tuple[str, Kind] | None:
         if char.isspace() or not char.isprintable():
             named = "a space" if char == " " else visible(char)
             return f"its label has {named}, which is no visible character", "unprintable"
-    needed = frames_of(label)
-    if needed > max_length:
-        return f"its label {quoted(label)} needs {needed} time steps, there are {max_length}", "too_long"
+    if len(label) > max_length:
+        reason = f"its label {quoted(label)} has {count(len(label), 'character')}, the most are {max_length}"
+        return reason, "too_long"
     return None
 
 

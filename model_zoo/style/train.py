@@ -19,7 +19,6 @@ from model_zoo.constraint_texts import ConstraintTexts
 from model_zoo.errors import DataError
 from model_zoo.seen import TrainingImages, with_list
 from model_zoo.split import RULE, LabelledFile, data_hash
-from model_zoo.style.looked_at import LONGEST
 from model_zoo.style.reading import Reading, frames_of, read_with
 from model_zoo.style.report.training import TrainingReport, write_training_report
 from model_zoo.style.samples import Samples, read_samples
@@ -92,7 +91,7 @@ def train_style(
     checkpoint = check_output(options.name, options.out, resume=options.resume)
     if options.resume and not checkpoint.exists():
         raise DataError(f"there is no run to resume at {checkpoint}; start it without --resume")
-    samples = read_samples(options.data, options.labels, max_length=LONGEST)
+    samples = read_samples(options.data, options.labels)
     on_samples(samples)
     training, validation, test = (
         [file for file in samples.files if file.part == part] for part in ("train", "validation", "test")
