@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +18,13 @@ from test_style_figures import Read
 
 from model_zoo.charset import Charset
 from model_zoo.split import RULE, LabelledFile
-from model_zoo.style.report.training import MAX_SUSPECTS, MAX_WRONG, TrainingReport, write_training_report
+from model_zoo.style.report.training import (
+    MAX_SUSPECTS,
+    MAX_WRONG,
+    TrainingReport,
+    _limits,
+    write_training_report,
+)
 from model_zoo.style.samples import Samples, read_samples
 from model_zoo.style.tuned import Moment, Suspect
 
@@ -52,6 +59,8 @@ def tuned(samples: Samples, suspects: tuple[Suspect, ...] = ()) -> Any:
         suspects=suspects,
         seconds=421.0,
         images=60,
+        looked_at=79,
+        start=SimpleNamespace(images=frozenset(), name="generic@0123456789abcdef"),
     )
 
 
@@ -217,3 +226,42 @@ def test_a_folder_without_test_images_has_no_figure(samples: Samples, tmp_path: 
     told = json.loads((tmp_path / "mine.report").read_text())
     assert told["test"]["exact_match"] == {"value": None, "interval": None, "right": 0, "n": 0}
     assert "nothing is known of it yet" in Page((tmp_path / "mine.html").read_text()).text
+
+
+def test_characters_of_the_test_images_alone_are_told(samples: Samples, tmp_path: Path) -> None:
+    made = report(samples, tmp_path)
+    odd = [replace(made.test[0], label="aéa"), replace(made.test[1], label="ééz")]
+    limit = " a character that no training image shows (z, é), and cannot be read right; add images with it."
+
+    several = _limits(replace(made, test=[*odd, *made.test[2:]]))
+    single = _limits(replace(made, test=[*odd[1:], *made.test[1:]]))
+
+    assert f"2 test images of 41 have{limit}" in several
+    assert f"1 test image of 41 has{limit}" in single
+    assert not [it for it in _limits(made) if "no training image shows (" in it]
+
+
+def test_a_start_whose_images_nobody_knows_is_told(samples: Samples, tmp_path: Path) -> None:
+    unknown = tuned(samples)
+    unknown.start.images = None
+    limit = (
+        "Which images generic@0123456789abcdef, that it began with, had learnt from is not known. Were test "
+        "images among them, this figure is too good."
+    )
+
+    made = report(samples, tmp_path)
+    (tmp_path / "other").mkdir()
+    write_training_report(
+        tmp_path / "other",
+        "mine",
+        samples=samples,
+        training=made.training,
+        validation=made.validation,
+        test=made.test,
+        tuned=unknown,
+        readings=made.readings,
+    )
+
+    pages = [Page((zoo / "mine.html").read_text()).text for zoo in (tmp_path, tmp_path / "other")]
+    assert [limit in page for page in pages] == [False, True]
+    assert ["Neither the training nor its end ever saw one" in page for page in pages] == [True, False]

@@ -179,6 +179,8 @@ def _document(report: TrainingReport) -> dict[str, Any]:
 def _limits(report: TrainingReport) -> list[str]:
     """What somebody might read into the figure, and should not."""
     exact, seen = report.figures.exact_match, {file.label for file in report.training}
+    learnt = set().union(*seen)
+    new = [file for file in report.test if not learnt.issuperset(file.label)]
     again = sum(file.label in seen for file in report.test)
     limits = [
         "It is about images like these. Whether other images of the same captcha look like these, or will "
@@ -197,6 +199,18 @@ def _limits(report: TrainingReport) -> list[str]:
         limits.append(
             f"{count(again, 'test image')} of {exact.n:,} show a text that a training image shows too, in "
             "another picture; if new texts are harder, this figure is too good."
+        )
+    if new:
+        chars = ", ".join(sorted(set().union(*(file.label for file in new)) - learnt))
+        limits.append(
+            f"{count(len(new), 'test image')} of {exact.n:,} "
+            f"{'has' if len(new) == 1 else 'have'} a character that no training image shows ({chars}), and "
+            "cannot be read right; add images with it."
+        )
+    if report.tuned.start.images is None:
+        limits.append(
+            f"Which images {report.tuned.start.name}, that it began with, had learnt from is not known. Were "
+            "test images among them, this figure is too good."
         )
     return limits
 
@@ -227,6 +241,7 @@ def _page(report: TrainingReport) -> str:
         tables=tables(report.figures),
         limits=_limits(report),
         max_named=MAX_NAMED,
+        all_seen=len(report.training) + len(report.validation),
     )
 
 
