@@ -55,6 +55,7 @@ def train_by_style(out: Path, name: str, *, data: Path | None, start: str | None
 
     from model_zoo.style.samples import problems_in_words
     from model_zoo.style.train import START, StyleOptions, train_style
+    from model_zoo.told import seconds
 
     console = Console(stderr=True)
     wish = StyleOptions(data=data, name=name, out=out, start=start or START, **options)
@@ -73,6 +74,9 @@ def train_by_style(out: Path, name: str, *, data: Path | None, start: str | None
             if read is not None:
                 text += f", {read:.1%} of the validation images"
             progress.update(task, completed=moment.seconds, description=text)
+            if moment.share == 1 and not console.is_terminal:  # a sign of life
+                line = f"{text} after {seconds(moment.seconds)}"
+                console.print(line, soft_wrap=True, markup=False, highlight=False)
 
         report = train_style(wish, announce, show)
     click.echo("\n".join(report.lines()))

@@ -20,6 +20,7 @@ from model_zoo.solver import load_solver
 from model_zoo.split import labelled_files, of_parts
 from model_zoo.style import train as style_train
 from model_zoo.style import tuning
+from model_zoo.told import seconds
 from model_zoo.training.stopped import epochs_done
 
 
@@ -54,9 +55,17 @@ def test_it_says_what_it_found_what_it_does_and_what_came_out(
     report = json.loads((zoo / "mine.report").read_text())
 
     assert (result.exit_code, result.exception) == (0, None)
-    assert result.stderr == (
-        "100 images, 4 characters each, 10 different ones: 0123456789; training for 0.5 minutes at most\n"
+    about, *rounds = result.stderr.splitlines()
+    assert about == (
+        "100 images, 4 characters each, 10 different ones: 0123456789; training for 0.5 minutes at most"
     )
+    ended = [it for it in report["training"]["moments"] if it["share"] == 1]
+    assert len(rounds) == len(ended) > 0, "one line a round"
+    for line, it in zip(rounds, ended, strict=True):
+        assert line == (
+            f"round {it['round']}, loss {it['loss']:.3f}, {it['validation_exact_match']:.1%} of the "
+            f"validation images after {seconds(it['seconds'])}"
+        )
     lines = result.stdout.splitlines()
     match = find_card(zoo / "mine.json").card.accuracy[0]
     assert lines[0].startswith(
@@ -180,9 +189,9 @@ def test_ctrl_c_counts_the_epochs_of_all_rounds_and_resume_goes_on(
     monkeypatch.setattr(tuning, "save_checkpoint", save)
 
     assert stopped.exit_code == 130
-    assert stopped.stderr.splitlines()[1:] == [
+    assert stopped.stderr.splitlines()[-1] == (
         "Stopped after epoch 3; go on with the same command and --resume"
-    ]
+    )
     assert epochs_done(tmp_path / "zoo" / "mine.checkpoint") == 3
     other = run(*command)
     assert other.stderr == (
