@@ -115,6 +115,8 @@ def test_the_wheel_holds_models_with_their_cards(contents: set[str]) -> None:
         pytest.param(r"model_zoo/generators/fonts/[^/]+\.ttf", id="the generator's font"),
         pytest.param(r"model_zoo/generators/fonts/LICENSE[^/]*", id="the font's licence"),
         pytest.param(r"producer/report/.+\.(html|j2|jinja)", id="the report's template"),
+        pytest.param(r"model_zoo/style/report/.+\.html", id="the templates of the zoo's reports"),
+        pytest.param(r"model_zoo/report\.css", id="what both reports look like"),
         pytest.param(r"captchafleet-[^/]+\.dist-info/licenses/LICENSE", id="our licence"),
     ],
 )

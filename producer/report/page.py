@@ -90,7 +90,10 @@ def write_html(
 def html_text(summary: RunSummary, lines: Iterable[ResultLine], directory: Path | None = None) -> str:
     """The report as HTML; arguments as for `write_html`."""
     failed, unsure = _pick(lines, _wanted(summary.accuracy))
-    style = resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
+    style = "".join(
+        resources.files(package).joinpath(name).read_text(encoding="utf-8")
+        for package, name in (("model_zoo", "report.css"), (__package__, "page.css"))
+    )
     template = _environment().from_string(
         resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
     )

@@ -88,7 +88,8 @@ def render(template: str, **values: Any) -> str:
     environment.filters["char"] = visible_character
     environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
     environment.filters["chance"] = _chance
-    style = _source("page.css")
+    shared = resources.files("model_zoo").joinpath("report.css").read_text(encoding="utf-8")
+    style = shared + _source("page.css")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
     return environment.get_template(template).render(told=told, style=style, style_hash=digest, **values)
 
