@@ -286,3 +286,10 @@ def test_files_are_short_enough_to_read() -> None:
     too_long = {name: count for name, count in lengths.items() if count > MAX_LINES}
     assert {name: count for name, count in too_long.items() if name not in LONGER_FILES} == {}
     assert set(LONGER_FILES) <= set(too_long), "a file in LONGER_FILES is short by now; take it out"
+
+
+def test_the_rules_name_all_that_the_producer_may_import() -> None:
+    rules = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("## Import rules")[2]
+
+    modules = [name.partition(".")[2] for name in ALLOWED["producer"] - BASE]
+    assert [module for module in modules if f"`{module}`" not in rules] == []
