@@ -81,6 +81,11 @@ class Fit:
         """What the run is for: the average of the weights, or the network where none is kept."""
         return self.state.average.eval()
 
+    def close(self) -> None:
+        """Stop what draws the images of epochs to come; nothing is trained afterwards."""
+        if (stop := getattr(self.synthetic, "close", None)) is not None:
+            stop()
+
     def run(self, on_epoch: Callable[[EpochLog], None] = lambda log: None) -> list[EpochLog]:
         """Train the epochs that are left.
 

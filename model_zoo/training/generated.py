@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 
 from model_zoo.charset import Charset
@@ -11,6 +13,9 @@ from model_zoo.preprocess import resize_grey, to_batch
 from model_zoo.training.data import LabelledImages
 from model_zoo.training.fit import Synthetic
 from model_zoo.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from model_zoo.generators.styles.stream import StyleStream
 
 HELD_OUT = 1_000  # generated images that a model of many styles is measured on after every epoch
 
@@ -55,11 +60,19 @@ def synthetic_images(
         recipe.synthetic, seed=recipe.seed, size=size, faces=listed_faces(), skip=EASY if goes_on else 0
     )
 
-    def images(epoch: int) -> LabelledImages:
-        pixels, labels = stream(epoch)
-        return LabelledImages(torch.from_numpy(pixels[:, None]), tuple(labels))
+    return _Streamed(stream)
 
-    return images
+
+class _Streamed:
+    """The images of a stream as they are trained on."""
+
+    def __init__(self, stream: StyleStream) -> None:
+        self._stream = stream
+        self.close = stream.close
+
+    def __call__(self, epoch: int) -> LabelledImages:
+        pixels, labels = self._stream(epoch)
+        return LabelledImages(torch.from_numpy(pixels[:, None]), tuple(labels))
 
 
 def held_out(recipe: Recipe, size: tuple[int, int]) -> LabelledImages | None:

@@ -58,10 +58,13 @@ def train(
         WeightsMismatch: its weights are not those of its card.
     """
     run = Run(options)
-    on_start(TrainStart(len(run.prepared.selection.training), run.fit.state.epoch, run.log))
-    while run.fit.state.epoch < options.recipe.epochs:
-        on_epoch(run.epoch())
-    return run.finish()
+    try:
+        on_start(TrainStart(len(run.prepared.selection.training), run.fit.state.epoch, run.log))
+        while run.fit.state.epoch < options.recipe.epochs:
+            on_epoch(run.epoch())
+        return run.finish()
+    finally:
+        run.fit.close()
 
 
 class Run:
@@ -73,13 +76,17 @@ class Run:
         self.weights = options.out / f"{options.name}.safetensors"
         self.log = options.out / f"{options.name}.csv"
         self.prepared = Prepared(options)
-        check_folder(options.out)
         self.fit = self.prepared.fit
-        if options.resume:
-            checkpoint.load_checkpoint(
-                self.checkpoint, self.fit.state, self.fit.recipe, self.prepared.contents
-            )
-            trim(self.log, self.fit.state.epoch)
+        try:
+            check_folder(options.out)
+            if options.resume:
+                checkpoint.load_checkpoint(
+                    self.checkpoint, self.fit.state, self.fit.recipe, self.prepared.contents
+                )
+                trim(self.log, self.fit.state.epoch)
+        except BaseException:
+            self.fit.close()
+            raise
 
     def epoch(self) -> EpochLog:
         """Train one epoch, look at the validation images, log, save."""

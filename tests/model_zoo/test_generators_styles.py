@@ -6,7 +6,6 @@ import hashlib
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 from model_zoo.generators.labels import is_reserved
 from model_zoo.generators.styles.faces import SIZES, Face, choose, glyph, mask_size, shipped_faces
 from model_zoo.generators.styles.render import render
-from model_zoo.generators.styles.stream import CHUNK, StyleStream, draw_images, draw_stream_label
+from model_zoo.generators.styles.stream import draw_images, draw_stream_label
 from model_zoo.generators.styles.style import (
     ALL,
     CAPITALS,
@@ -259,18 +258,3 @@ def test_the_first_images_of_a_training_are_short_and_clean() -> None:
     labels = draw_images("training", 0, 0, 60, (16, 48), FACES)[1]
 
     assert {len(label) for label in labels} == {1, 2, 3}
-
-
-@pytest.fixture
-def stream() -> Iterator[StyleStream]:
-    made = StyleStream(CHUNK + 3, seed=7, size=(16, 48), faces=FACES)
-    yield made
-    made.close()
-
-
-def test_a_stream_gives_what_is_drawn_at_once_in_order(stream: StyleStream) -> None:
-    for epoch in (0, 1, 0):
-        images, labels = stream(epoch)
-        wanted, names = draw_images("training", 7, epoch * (CHUNK + 3), CHUNK + 3, (16, 48), FACES)
-        assert labels == names
-        assert (images == wanted).all()

@@ -257,3 +257,16 @@ def test_a_run_is_not_gone_on_with_on_other_parts(options: TrainOptions) -> None
     assert (
         Run(replace(options, recipe=recipe, parts="all", validation="none", resume=True)).fit.state.epoch == 1
     )
+
+
+def test_the_drawing_of_images_ends_with_the_run_and_with_one_that_is_refused(
+    options: TrainOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[object] = []
+    monkeypatch.setattr("model_zoo.training.fit.Fit.close", closed.append)
+
+    train(replace(options, recipe=replace(options.recipe, epochs=1)))
+    with pytest.raises(DataError, match="there is no run to resume"):
+        train(replace(options, name="other", resume=True))
+
+    assert len(closed) == 2

@@ -219,3 +219,21 @@ def test_an_epoch_is_seeded_by_seed_and_epoch_alone() -> None:
 
     assert drawn(1, 2) == drawn(1, 2)
     assert len({drawn(1, 2), drawn(2, 1), drawn(1, 3)}) == 3
+
+
+@pytest.mark.parametrize("closable", [True, False])
+def test_a_fit_closes_what_draws_its_images(closable: bool) -> None:
+    closed = []
+
+    class Drawing:
+        def __call__(self, epoch: int) -> LabelledImages:
+            return some_images(4)
+
+    if closable:
+        Drawing.close = lambda self: closed.append(self)  # type: ignore[attr-defined]
+    drawing = Drawing()
+    fit = a_fit(Recipe(epochs=1), synthetic=drawing)
+
+    fit.close()
+
+    assert closed == ([drawing] if closable else [])

@@ -6,6 +6,7 @@ import multiprocessing
 import random
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -99,12 +100,20 @@ class StyleStream:
 
     def __call__(self, epoch: int) -> Images:
         """The images of an epoch (0, 1, ...): grey (count, H, W), and their labels."""
-        parts = [part.result() for part in self._ahead.pop(epoch, None) or self._start(epoch)]
-        self._ahead = {epoch + 1: self._start(epoch + 1)}
+        waiting = self._ahead.pop(epoch, None) or self._start(epoch)
+        following = self._ahead.pop(epoch + 1, None) or self._start(epoch + 1)
+        for future in chain.from_iterable(self._ahead.values()):
+            future.cancel()
+        self._ahead = {epoch + 1: following}
+        try:
+            parts = [part.result() for part in waiting]
+        except BaseException:  # Ctrl-C as well: a process does not end before all that was asked for is drawn
+            self.close()
+            raise
         return np.concatenate([images for images, _ in parts]), [label for _, own in parts for label in own]
 
     def close(self) -> None:
-        """Stop drawing."""
+        """Stop drawing; what is in hand is finished. No epoch can be asked for afterwards."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _start(self, epoch: int) -> list[Future[Images]]:
