@@ -42,12 +42,11 @@ def audit(data: Path, labels: Path | None, minutes: float, out: Path, seed: int,
     from model_zoo.style.audit import audit as run
     from model_zoo.style.audit_bench import Clock
     from model_zoo.style.audit_journal import Journal
-    from model_zoo.style.looked_at import LONGEST
     from model_zoo.style.report.audit import write_audit_report
     from model_zoo.style.samples import problems_in_words, read_samples
 
     clock = Clock()
-    samples = read_samples(data, labels, max_length=LONGEST)
+    samples = read_samples(data, labels)
     for line in problems_in_words(samples):
         click.echo(line, err=True)
     try:
