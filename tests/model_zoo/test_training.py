@@ -263,7 +263,7 @@ def test_the_drawing_of_images_ends_with_the_run_and_with_one_that_is_refused(
     options: TrainOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed: list[object] = []
-    monkeypatch.setattr("model_zoo.training.fit.Fit.close", closed.append)
+    monkeypatch.setattr("model_zoo.training.fit.Fit.close", lambda fit: closed.append(fit))
 
     train(replace(options, recipe=replace(options.recipe, epochs=1)))
     with pytest.raises(DataError, match="there is no run to resume"):
