@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,8 @@ def find_lr(out: Path, steps: int, low: float, high: float, **options: Any) -> N
 
     check_matplotlib()  # what is missing, or cannot be written, shows before the training
     check_folder(out.parent)
-    test = range_test(_prepared(options), low=low, high=high, steps=steps)
+    with closing(_prepared(options)) as fit:
+        test = range_test(fit, low=low, high=high, steps=steps)
     write_csv(test, out.with_suffix(".csv"))
     plot_range(test, out)
     click.echo(f"valley {test.valley:.2g}, steepest {test.steepest:.2g}: {out} and {out.with_suffix('.csv')}")
@@ -64,7 +66,8 @@ def show_batch(out: Path, count: int, columns: int, **options: Any) -> None:
     """
     from model_zoo.training.sheet import write_sheet
 
-    drawn = write_sheet(_prepared(options), count, columns, out)
+    with closing(_prepared(options)) as fit:
+        drawn = write_sheet(fit, count, columns, out)
     click.echo(f"{out}: {drawn} images")
 
 

@@ -11,6 +11,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -204,7 +205,8 @@ def _run_fold(
 ) -> tuple[list[FoldAnswer], Frames]:
     others = ",".join(str(number) for number in range(N_PARTS) if number != fold)
     prepared = Prepared(replace(options, parts=others, validation="none"))
-    prepared.fit.run()
+    with closing(prepared.fit):
+        prepared.fit.run()
     images = load_images(held, options.height, options.width)
     frames = log_probs(prepared.fit.network, images.pixels, prepared.fit.normalise)
     free, known = (decode(frames, prepared.fit.charset, it) for it in (NO_CONSTRAINTS, lengths))
