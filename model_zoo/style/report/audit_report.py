@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median_low
 
-from model_zoo.split import RULE, LabelledFile
+from model_zoo.split import RULE
 from model_zoo.style.audit import Audit
 from model_zoo.style.audit_bench import TARGET
 from model_zoo.style.audit_journal import Run, of_size
@@ -16,19 +16,11 @@ from model_zoo.style.curve import Curve, Reached, with_untaught
 from model_zoo.style.curve_text import interval_in_words, share_in_words
 from model_zoo.style.figures import Figures, Share, measure
 from model_zoo.style.protection import Finding, findings
+from model_zoo.style.reading import Reading
 from model_zoo.style.texts import Texts, look_at_texts
 from model_zoo.told import count, percent, percents
 
 _MOST_RUNS_OVER = 0.5  # from this share on, runs that time ended are worth a warning
-
-
-@dataclass(frozen=True)
-class _Read:
-    """What a run read from a test image."""
-
-    file: LabelledFile
-    text: str
-    probability: float
 
 
 @dataclass(frozen=True)
@@ -122,7 +114,7 @@ def make_report(audit: Audit) -> AuditReport:
     smallest, largest = audit.sizes[0], audit.sizes[-1]
     chosen = {size: _median(audit, of_size(audit.runs, size)) for size in (0, smallest, largest)}
     answers = [
-        _Read(file, text, probability)
+        Reading(file, text, probability)
         for file, text, probability in zip(
             audit.test, chosen[largest].texts, chosen[largest].probabilities, strict=True
         )
