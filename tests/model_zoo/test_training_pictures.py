@@ -182,3 +182,19 @@ def test_without_matplotlib_one_sentence_says_what_to_install(
         "Error: this command needs captchafleet[train] (matplotlib is not installed); "
         "run: pip install 'captchafleet[train]'\n"
     )
+
+
+def test_the_pictures_leave_nobody_drawing(
+    small_images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[object] = []
+    monkeypatch.setattr("model_zoo.training.fit.Fit.close", lambda fit: closed.append(fit))
+    options = ("--data", small_images, "--recipe", "standard", "--height", "16", "--width", "64")
+
+    assert run("show-batch", *options, "--out", tmp_path / "batch.png").exit_code == 0
+    assert (
+        run("find-lr", *options, "--steps", "30", "--batch-size", "8", "--out", tmp_path / "lr.png").exit_code
+        == 0
+    )
+
+    assert len(closed) == 2
