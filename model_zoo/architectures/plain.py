@@ -15,11 +15,58 @@ from torch import nn
 from torch.nn import functional as F
 
 # Of rows and of columns: together a frame per 8 columns.
-_STRIDES = ((2, 2), (2, 2), (2, 2), (2, 1))
-_KERNELS = (5, 3, 3, 3)  # the first sees whole strokes
+STRIDES = ((2, 2), (2, 2), (2, 2), (2, 1))
+KERNELS = (5, 3, 3, 3)  # the first sees whole strokes
 
 
-class CrnnPlain(nn.Module):
+class ConvolutionsAndLstm(nn.Module):
+    """Convolutions that end in a frame per 8 columns, under one recurrent layer; read by CTC.
+
+    Args:
+        convolutions: (N, 1, H, W) to (N, features, ceil(H / 16), ceil(W / 8)).
+        features: channels that they end in.
+        n_classes: C, the characters and the blank.
+        height: H of the input.
+        hidden: units of the recurrent layer, in each direction.
+        dropout: share of features dropped before and after the recurrent layer, in training alone.
+    """
+
+    def __init__(
+        self,
+        convolutions: nn.Sequential,
+        features: int,
+        *,
+        n_classes: int,
+        height: int,
+        hidden: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.convolutions = convolutions
+        rows = -(-height // 16)  # four strides of 2, each rounded up
+        self.collapse = convolution(features, features, (rows, 1), (1, 1))
+        self.dropout = nn.Dropout(dropout)
+        self.recurrent = nn.LSTM(features, hidden, bidirectional=True, batch_first=True)
+        self.head = nn.Linear(2 * hidden, n_classes)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Log-probabilities of every class at every frame.
+
+        Args:
+            images: (N, 1, H, W), normalised as the card says.
+
+        Returns:
+            (N, T, C), T = ceil(W / 8).
+        """
+        x = self.convolutions(images)  # (N, channels, H/16, W/8)
+        x = self.collapse(x).squeeze(2).transpose(1, 2)  # (N, T, channels): the recurrence runs along columns
+        x, _ = self.recurrent(self.dropout(x))  # (N, T, 2 * hidden)
+        logits = self.head(self.dropout(x))  # (N, T, C)
+        # float32 whatever the precision before: the error of 25 bfloat16 logs adds up in a probability.
+        return F.log_softmax(logits.float(), dim=-1)
+
+
+class CrnnPlain(ConvolutionsAndLstm):
     """Grey image to log-probabilities of characters, one frame per 8 columns.
 
     Args:
@@ -44,34 +91,17 @@ class CrnnPlain(nn.Module):
         hidden: int = 64,
         dropout: float = 0.2,
     ) -> None:
-        super().__init__()
-        if len(channels) != len(_STRIDES):
-            raise ValueError(f"channels are {list(channels)}; expected {len(_STRIDES)} numbers")
-        steps = zip(pairwise((1, *channels)), _KERNELS, _STRIDES, strict=True)
-        self.convolutions = nn.Sequential(
-            *(convolution(*sizes, kernel, stride) for sizes, kernel, stride in steps)
+        if len(channels) != len(STRIDES):
+            raise ValueError(f"channels are {list(channels)}; expected {len(STRIDES)} numbers")
+        steps = zip(pairwise((1, *channels)), KERNELS, STRIDES, strict=True)
+        super().__init__(
+            nn.Sequential(*(convolution(*sizes, kernel, stride) for sizes, kernel, stride in steps)),
+            channels[-1],
+            n_classes=n_classes,
+            height=height,
+            hidden=hidden,
+            dropout=dropout,
         )
-        features, rows = channels[-1], -(-height // 16)  # four strides of 2, each rounded up
-        self.collapse = convolution(features, features, (rows, 1), (1, 1))
-        self.dropout = nn.Dropout(dropout)
-        self.recurrent = nn.LSTM(features, hidden, bidirectional=True, batch_first=True)
-        self.head = nn.Linear(2 * hidden, n_classes)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Log-probabilities of every class at every frame.
-
-        Args:
-            images: (N, 1, H, W), normalised as the card says.
-
-        Returns:
-            (N, T, C), T = ceil(W / 8).
-        """
-        x = self.convolutions(images)  # (N, channels, H/16, W/8)
-        x = self.collapse(x).squeeze(2).transpose(1, 2)  # (N, T, channels): the recurrence runs along columns
-        x, _ = self.recurrent(self.dropout(x))  # (N, T, 2 * hidden)
-        logits = self.head(self.dropout(x))  # (N, T, C)
-        # float32 whatever the precision before: the error of 25 bfloat16 logs adds up in a probability.
-        return F.log_softmax(logits.float(), dim=-1)
 
 
 def convolution(

@@ -8,16 +8,13 @@ units are quick.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from model_zoo.architectures.plain import convolution
-
-# Of rows and of columns: together a frame per 8 columns.
-_STRIDES = ((2, 2), (2, 2), (2, 2), (2, 1))
-_KERNELS = (5, 3, 3, 3)  # the first sees whole strokes
+from model_zoo.architectures.plain import KERNELS, STRIDES, ConvolutionsAndLstm, convolution
 
 
 class SameBlock(nn.Module):
@@ -38,7 +35,7 @@ class SameBlock(nn.Module):
         return F.relu(x + self.norm(self.second(self.first(x))))
 
 
-class CrnnWide(nn.Module):
+class CrnnWide(ConvolutionsAndLstm):
     """Grey image to log-probabilities of characters, one frame per 8 columns.
 
     Args:
@@ -65,38 +62,22 @@ class CrnnWide(nn.Module):
         hidden: int = 128,
         dropout: float = 0.1,
     ) -> None:
-        super().__init__()
         for what, numbers in (("channels", channels), ("blocks", blocks)):
-            if len(numbers) != len(_STRIDES):
-                raise ValueError(f"{what} are {list(numbers)}; expected {len(_STRIDES)} numbers")
+            if len(numbers) != len(STRIDES):
+                raise ValueError(f"{what} are {list(numbers)}; expected {len(STRIDES)} numbers")
         layers: list[nn.Module] = []
-        before = 1
-        for after, kernel, stride, count in zip(channels, _KERNELS, _STRIDES, blocks, strict=True):
+        for (before, after), kernel, stride, count in zip(
+            pairwise((1, *channels)), KERNELS, STRIDES, blocks, strict=True
+        ):
             layers += [convolution(before, after, kernel, stride), *(SameBlock(after) for _ in range(count))]
-            before = after
-        last = before
-        self.convolutions = nn.Sequential(*layers)
-        rows = -(-height // 16)  # four strides of 2, each rounded up
-        self.collapse = convolution(last, last, (rows, 1), (1, 1))
-        self.dropout = nn.Dropout(dropout)
-        self.recurrent = nn.LSTM(last, hidden, bidirectional=True, batch_first=True)
-        self.head = nn.Linear(2 * hidden, n_classes)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Log-probabilities of every class at every frame.
-
-        Args:
-            images: (N, 1, H, W), normalised as the card says.
-
-        Returns:
-            (N, T, C), T = ceil(W / 8).
-        """
-        x = self.convolutions(images)  # (N, channels, H/16, W/8)
-        x = self.collapse(x).squeeze(2).transpose(1, 2)  # (N, T, channels): the recurrence runs along columns
-        x, _ = self.recurrent(self.dropout(x))  # (N, T, 2 * hidden)
-        logits = self.head(self.dropout(x))  # (N, T, C)
-        # float32 whatever the precision before: the error of 25 bfloat16 logs adds up in a probability.
-        return F.log_softmax(logits.float(), dim=-1)
+        super().__init__(
+            nn.Sequential(*layers),
+            channels[-1],
+            n_classes=n_classes,
+            height=height,
+            hidden=hidden,
+            dropout=dropout,
+        )
 
 
 def grown(
