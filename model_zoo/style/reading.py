@@ -49,18 +49,26 @@ def usual_length(length: tuple[int, int]) -> Constraints:
     )
 
 
-def read_with(
-    tuned: Tuned, files: Sequence[LabelledFile], *, temperature: float | None = None
+def read_frames(
+    tuned: Tuned, files: Sequence[LabelledFile], frames: torch.Tensor, temperature: float | None = None
 ) -> list[Reading]:
     """Read images by the exact decoder, with the length of the labels where they all have the same.
 
     Args:
         tuned: what reads them.
-        files: that can be read.
+        files: N of them.
+        frames: (N, T, C) of `frames_of`.
         temperature: see `frames.temper`.
     """
-    if not files:
-        return []
-    frames = temper(frames_of(tuned, files), temperature)
-    found = decode(frames, tuned.charset, usual_length(tuned.length))
+    found = decode(temper(frames, temperature), tuned.charset, usual_length(tuned.length))
     return [Reading(file, item.text, item.probability) for file, item in zip(files, found, strict=True)]
+
+
+def read_with(tuned: Tuned, files: Sequence[LabelledFile]) -> list[Reading]:
+    """Read images as `read_frames` does, at temperature 1.
+
+    Args:
+        tuned: what reads them.
+        files: that can be read; may be none.
+    """
+    return read_frames(tuned, files, frames_of(tuned, files)) if files else []

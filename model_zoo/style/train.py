@@ -19,7 +19,7 @@ from model_zoo.constraint_texts import ConstraintTexts
 from model_zoo.errors import DataError
 from model_zoo.seen import TrainingImages, with_list
 from model_zoo.split import RULE, LabelledFile, data_hash
-from model_zoo.style.reading import Reading, frames_of, read_with
+from model_zoo.style.reading import Reading, frames_of, read_frames
 from model_zoo.style.report.training import TrainingReport, write_training_report
 from model_zoo.style.samples import Samples, read_samples
 from model_zoo.style.tuned import Moment, Tuned
@@ -100,7 +100,8 @@ def train_style(
         raise DataError(
             f"none of the {len(samples.files)} images falls into the training part; give more images"
         )
-    check_unseen(load_start(options.start), [*validation, *test])
+    start = load_start(options.start)
+    check_unseen(start, [*validation, *test])
     check_folder(options.out)
     tuned = tune(
         training,
@@ -108,18 +109,18 @@ def train_style(
         seconds=options.minutes * 60,
         used=time.perf_counter() - began,
         seed=options.seed,
-        start=options.start,
+        start=start,
         charset=samples.charset,
         device=options.device,
         checkpoint=checkpoint,
         on_moment=on_moment,
     )
     temperature = _temperature(tuned, validation)
-    readings = read_with(tuned, test, temperature=temperature)
+    untempered, readings = _read_test(tuned, test, temperature)
     weights = options.out / f"{options.name}.safetensors"
     write_safetensors(weights, tuned.network.state_dict(), {"format": "pt"})
     card = _card(options, samples, tuned, temperature, hashlib.sha256(weights.read_bytes()).hexdigest())
-    card = _measured(card, read_with(tuned, test), readings)
+    card = _measured(card, untempered, readings)
     own = TrainingImages.of(file.sha256 for file in training)
     if tuned.start.images is not None:
         card = with_list(card, own | tuned.start.images, options.out)
@@ -130,6 +131,17 @@ def train_style(
     write_whole(options.out / f"{card.name}.json", card.to_json().encode())
     checkpoint.unlink(missing_ok=True)
     return report
+
+
+def _read_test(
+    tuned: Tuned, test: list[LabelledFile], temperature: float | None
+) -> tuple[list[Reading], list[Reading]]:
+    """The test images read at temperature 1 and at the model's."""
+    if not test:
+        return [], []
+    frames = frames_of(tuned, test)
+    untempered = read_frames(tuned, test, frames)
+    return untempered, untempered if temperature is None else read_frames(tuned, test, frames, temperature)
 
 
 def _temperature(tuned: Tuned, validation: list[LabelledFile]) -> float | None:
@@ -144,8 +156,9 @@ def _temperature(tuned: Tuned, validation: list[LabelledFile]) -> float | None:
         return None
     labels = [tuned.charset.encode(file.label) for file in trusted]
     try:
-        check_enough_right(_judged(read_with(tuned, trusted))[1])
-        return round(fit_temperature(frames_of(tuned, trusted), labels), 4)
+        frames = frames_of(tuned, trusted)
+        check_enough_right(_judged(read_frames(tuned, trusted, frames))[1])
+        return round(fit_temperature(frames, labels), 4)
     except DataError:  # nearly all right, or nearly none: 1 is as good as any
         return None
 

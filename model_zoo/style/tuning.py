@@ -54,7 +54,7 @@ def tune(
     seconds: float,
     used: float = 0.0,
     seed: int = 0,
-    start: str = "generic",
+    start: str | Start = "generic",
     charset: str | None = None,
     device: str = "auto",
     checkpoint: Path | None = None,
@@ -69,7 +69,7 @@ def tune(
         seconds: that it may take, all in all.
         used: seconds of them that are gone already.
         seed: of everything random.
-        start: the model of the zoo to begin with.
+        start: the model of the zoo to begin with, by name or loaded already.
         charset: characters to read; None: those of the labels.
         device: where it runs, as for `load_solver`.
         checkpoint: file for the state after every epoch; one that is there is gone on with. None: none.
@@ -83,8 +83,9 @@ def tune(
         UnreadableImage: an image that has gone.
         WeightsMismatch: its weights are not those of its card.
     """
+    loaded = start if isinstance(start, Start) else load_start(start)
     return _Tuning(
-        training, validation, seconds=seconds, used=used, seed=seed, start=load_start(start), charset=charset,
+        training, validation, seconds=seconds, used=used, seed=seed, start=loaded, charset=charset,
         device=device, checkpoint=checkpoint, on_moment=on_moment,
     ).run()  # fmt: skip
 

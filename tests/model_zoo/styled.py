@@ -22,7 +22,7 @@ from model_zoo.style.tuning import STYLE, tune
 from model_zoo.training.data import Normalisation
 from model_zoo.training.fit import Fit
 from model_zoo.training.log import EpochLog
-from model_zoo.training.start import load_start
+from model_zoo.training.start import Start, load_start
 
 Tune = Callable[..., Tuned]
 
@@ -81,12 +81,12 @@ def untrained(
     training: Sequence[LabelledFile],
     validation: Sequence[LabelledFile],
     *,
-    start: str = "generic",
+    start: str | Start = "generic",
     charset: str | None = None,
     suspects: tuple[Suspect, ...] = (),
 ) -> Tuned:
     """What `tune` would give after no time: the generic model with a head for the labels."""
-    given = load_start(start)
+    given = start if isinstance(start, Start) else load_start(start)
     labels = [file.label for file in (*training, *validation)]
     chars = Charset(charset or "".join(sorted({char for label in labels for char in label})))
     network = style_network(given, chars, given.card.height, given.card.width, "labelled").eval()
