@@ -13,7 +13,7 @@ from model_zoo.errors import DataError
 
 if TYPE_CHECKING:
     from model_zoo.style.samples import Samples
-    from model_zoo.style.tuned import Moment
+    from model_zoo.style.tuned import StyleEpoch
 
 # Options of `train` that only this recipe takes, and those that every recipe takes.
 STYLE_OPTIONS = ("labels", "minutes")
@@ -68,14 +68,14 @@ def train_by_style(out: Path, name: str, *, data: Path | None, start: str | None
                 console.print(line, soft_wrap=True, markup=False, highlight=False)
             progress.update(task, description="training", total=wish.minutes * 60)
 
-        def show(moment: Moment) -> None:
-            read = moment.validation_exact_match
-            text = f"round {moment.round}, loss {moment.loss:.3f}"
+        def show(epoch: StyleEpoch) -> None:
+            read = epoch.validation_exact_match
+            text = f"round {epoch.round}, loss {epoch.loss:.3f}"
             if read is not None:
                 text += f", {read:.1%} of the validation images"
-            progress.update(task, completed=moment.seconds, description=text)
-            if moment.share == 1 and not console.is_terminal:  # a sign of life
-                line = f"{text} after {seconds(moment.seconds)}"
+            progress.update(task, completed=epoch.seconds, description=text)
+            if epoch.share == 1 and not console.is_terminal:  # a sign of life
+                line = f"{text} after {seconds(epoch.seconds)}"
                 console.print(line, soft_wrap=True, markup=False, highlight=False)
 
         report = train_style(wish, announce, show)

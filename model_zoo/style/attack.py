@@ -79,9 +79,9 @@ class Attacker(Protocol):
         *,
         seconds: float,
         seed: int,
-        on_moment: Callable[[float], None],
+        on_epoch: Callable[[float], None],
     ) -> Outcome:
-        """Learn from the draw alone for so long at most, then read; `on_moment` gets seconds now and then."""
+        """Learn from the draw alone for so long at most, then read; `on_epoch` gets seconds now and then."""
 
 
 class Ours:
@@ -138,7 +138,7 @@ class Ours:
         *,
         seconds: float,
         seed: int,
-        on_moment: Callable[[float], None],
+        on_epoch: Callable[[float], None],
     ) -> Outcome:
         """By `tuning.tune`, and within the charset and the lengths that the untaught one is told, too."""
         tuned = tuning.tune(
@@ -148,7 +148,7 @@ class Ours:
             seed=seed,
             start=START,
             charset=known.charset,
-            on_moment=lambda moment: on_moment(moment.seconds),
+            on_epoch=lambda epoch: on_epoch(epoch.seconds),
         )
         told = replace(tuned, length=(known.min_length, known.max_length))
         readings = tuning.read_with(told, test)
@@ -156,7 +156,7 @@ class Ours:
             tuple(it.text for it in readings),
             tuple(it.probability for it in readings),
             tuned.seconds,
-            tuned.moments[-1].epoch if tuned.moments else 0,
+            tuned.epochs[-1].epoch if tuned.epochs else 0,
             tuned.stopped,
             tuned.out_of_time,
         )

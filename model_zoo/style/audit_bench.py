@@ -99,7 +99,7 @@ class Bench:
             self._known(),
             seconds=seconds,
             seed=training_seed(size, number, self.seed),
-            on_moment=lambda _: self._tell(what),
+            on_epoch=lambda _: self._tell(what),
         )
         return self._run(size, number, drawn.characters, seconds, start, outcome)
 

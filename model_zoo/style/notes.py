@@ -12,11 +12,11 @@ import torch
 from model_zoo.errors import DataError
 from model_zoo.split import LabelledFile
 from model_zoo.style.rounds import Result
-from model_zoo.style.tuned import Moment, Suspect
+from model_zoo.style.tuned import StyleEpoch, Suspect
 from model_zoo.training.checkpoint import read_notes
 
 # Of what is written here; one more with every field that comes, goes or changes.
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Notes:
         elapsed: seconds that it took so far.
         per_image: seconds that training takes an image.
         between: whether no round was on, so that the weights are not worth going on with.
-        epochs: of the round.
-        moments: of all rounds.
+        round_epochs: that the round has.
+        epochs: of all rounds, as far as they came.
         results: of the rounds that are done.
         suspects: after the last of them.
     """
@@ -36,8 +36,8 @@ class Notes:
     elapsed: float
     per_image: float
     between: bool
-    epochs: int
-    moments: tuple[Moment, ...]
+    round_epochs: int
+    epochs: tuple[StyleEpoch, ...]
     results: tuple[Result, ...]
     suspects: tuple[Suspect, ...]
 
@@ -45,7 +45,7 @@ class Notes:
         """As `read` takes it."""
         suspects = [[it.file.sha256, it.reading, it.probability] for it in self.suspects]
         content = {name: value for name, value in vars(self).items() if name != "suspects"}
-        content |= {name: [asdict(it) for it in content[name]] for name in ("moments", "results")}
+        content |= {name: [asdict(it) for it in content[name]] for name in ("epochs", "results")}
         return json.dumps(content | {"suspects": suspects, "version": VERSION})
 
 
@@ -76,7 +76,7 @@ def read(
             f"the run at {path} was written by another version of captchafleet (its notes are of version "
             f"{version}, expected {VERSION}); resume with that one, or delete the file"
         )
-    said["moments"] = tuple(Moment(**it) for it in said["moments"])
+    said["epochs"] = tuple(StyleEpoch(**it) for it in said["epochs"])
     said["results"] = tuple(Result(**it) for it in said["results"])
     said["suspects"] = tuple(
         Suspect(by_hash[sha256], reading, probability) for sha256, reading, probability in said["suspects"]

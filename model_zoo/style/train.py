@@ -22,7 +22,7 @@ from model_zoo.split import RULE, LabelledFile, data_hash
 from model_zoo.style.reading import Reading, frames_of, read_frames
 from model_zoo.style.report.training import TrainingReport, write_training_report
 from model_zoo.style.samples import Samples, read_samples
-from model_zoo.style.tuned import Moment, Tuned
+from model_zoo.style.tuned import StyleEpoch, Tuned
 from model_zoo.style.tuning import tune
 from model_zoo.training.checkpoint import write_safetensors
 from model_zoo.training.run import check_output
@@ -68,14 +68,14 @@ class StyleOptions:
 def train_style(
     options: StyleOptions,
     on_samples: Callable[[Samples], None] = lambda samples: None,
-    on_moment: Callable[[Moment], None] = lambda moment: None,
+    on_epoch: Callable[[StyleEpoch], None] = lambda epoch: None,
 ) -> TrainingReport:
     """Train a reader of the captchas in a folder, and put it into a zoo folder with its report.
 
     Args:
         options: of the run.
         on_samples: called when the images are read and checked.
-        on_moment: called after every epoch.
+        on_epoch: called after every epoch.
 
     Returns:
         The report, as written.
@@ -113,7 +113,7 @@ def train_style(
         charset=samples.charset,
         device=options.device,
         checkpoint=checkpoint,
-        on_moment=on_moment,
+        on_epoch=on_epoch,
     )
     temperature = _temperature(tuned, validation)
     untempered, readings = _read_test(tuned, test, temperature)
@@ -202,7 +202,7 @@ def _card(
             source=visible(options.source),
         ),
         recipe=asdict(tuned.recipe)
-        | {"rounds": tuned.moments[-1].round, "round": tuned.round, "minutes": float(options.minutes)},
+        | {"rounds": tuned.epochs[-1].round, "round": tuned.round, "minutes": float(options.minutes)},
         accuracy=(),
         parameters=count_parameters(tuned.network),
         flops_per_image=flops,

@@ -23,7 +23,7 @@ class Suspect:
 
 
 @dataclass(frozen=True)
-class Moment:
+class StyleEpoch:
     """One epoch.
 
     Attributes:
@@ -56,7 +56,7 @@ class Tuned:
         height: of the input, in pixels.
         width: of the input, in pixels.
         time_steps: T.
-        moments: of the training.
+        epochs: of all rounds, in their order.
         stopped: why it ended, a phrase.
         suspects: among training and validation images.
         seconds: that it took.
@@ -75,7 +75,7 @@ class Tuned:
     height: int
     width: int
     time_steps: int
-    moments: tuple[Moment, ...]
+    epochs: tuple[StyleEpoch, ...]
     stopped: str
     suspects: tuple[Suspect, ...]
     seconds: float

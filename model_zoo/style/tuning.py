@@ -21,14 +21,14 @@ from model_zoo.style.looked_at import Inputs, best_case, draw_bank, read_inputs
 from model_zoo.style.reading import read_with
 from model_zoo.style.rounds import Result, round_images, why_stop
 from model_zoo.style.suspicion import find_suspects, looked_at
-from model_zoo.style.tuned import Moment, Suspect, Tuned, in_words
+from model_zoo.style.tuned import StyleEpoch, Suspect, Tuned, in_words
 from model_zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from model_zoo.training.data import Normalisation
 from model_zoo.training.fit import Fit, seed_epoch
 from model_zoo.training.recipe import STILL, Recipe
 from model_zoo.training.start import Start, load_start
 
-__all__ = ["Moment", "Suspect", "Tuned", "read_with", "tune"]
+__all__ = ["StyleEpoch", "Suspect", "Tuned", "read_with", "tune"]
 
 RESERVE = 0.06  # of the budget: for reading, judging and writing
 SPEED_STEPS = 4
@@ -58,7 +58,7 @@ def tune(
     charset: str | None = None,
     device: str = "auto",
     checkpoint: Path | None = None,
-    on_moment: Callable[[Moment], None] = lambda moment: None,
+    on_epoch: Callable[[StyleEpoch], None] = lambda epoch: None,
 ) -> Tuned:
     """Train a reader of one style.
 
@@ -73,7 +73,7 @@ def tune(
         charset: characters to read; None: those of the labels.
         device: where it runs, as for `load_solver`.
         checkpoint: file for the state after every epoch; one that is there is gone on with. None: none.
-        on_moment: called after every epoch.
+        on_epoch: called after every epoch.
 
     Raises:
         DataError: a checkpoint of other data, a start that is no network with CTC and a head, or a training
@@ -86,7 +86,7 @@ def tune(
     loaded = start if isinstance(start, Start) else load_start(start)
     return _Tuning(
         training, validation, seconds=seconds, used=used, seed=seed, start=loaded, charset=charset,
-        device=device, checkpoint=checkpoint, on_moment=on_moment,
+        device=device, checkpoint=checkpoint, on_epoch=on_epoch,
     ).run()  # fmt: skip
 
 
@@ -105,11 +105,11 @@ class _Tuning:
         charset: str | None,
         device: str,
         checkpoint: Path | None,
-        on_moment: Callable[[Moment], None],
+        on_epoch: Callable[[StyleEpoch], None],
     ) -> None:
         self._began = time.perf_counter() - used
         self._budget, self._seed, self._start, self._path = seconds, seed, start, checkpoint
-        self._on_moment, self._device = on_moment, find_device(device)
+        self._on_epoch, self._device = on_epoch, find_device(device)
         # A sha256 is as good as a draw, and the same every time.
         some = sorted(validation, key=lambda file: file.sha256)[:MOST_VALIDATION]
         some = list(validation) if len(some) == len(validation) else some
@@ -117,7 +117,7 @@ class _Tuning:
         self._normalise = Normalisation(start.card.mean, start.card.std)
         self._case = best_case(self._inputs, start, self._normalise)
         self._bank = draw_bank(self._inputs, self._case, seed)
-        self._moments: list[Moment] = []
+        self._log: list[StyleEpoch] = []
         self._results: list[Result] = []
         self._suspects: tuple[Suspect, ...] = ()
         self._best: dict[str, torch.Tensor] | None = None
@@ -200,22 +200,22 @@ class _Tuning:
     def _train(self, fit: Fit) -> None:
         """To the end of the round, or of the time; the first epoch of all is made in any case."""
         end = (1 - RESERVE) * self._budget
-        while fit.state.epoch < fit.recipe.epochs and (not self._moments or self._elapsed < end):
+        while fit.state.epoch < fit.recipe.epochs and (not self._log or self._elapsed < end):
             began = time.perf_counter()
             log = fit.epoch()
             self._per_image = (time.perf_counter() - began) / log.images
-            self._moments.append(
-                Moment(
-                    len(self._moments) + 1, self._elapsed, log.loss, log.validation_exact_match,
+            self._log.append(
+                StyleEpoch(
+                    len(self._log) + 1, self._elapsed, log.loss, log.validation_exact_match,
                     log.validation_loss, fit.state.epoch / fit.recipe.epochs, len(self._results) + 1,
                 )
             )  # fmt: skip
             self._save(fit)
-            self._on_moment(self._moments[-1])
+            self._on_epoch(self._log[-1])
 
     def _judge(self, fit: Fit) -> None:
         """Keep the round's weights if they are the best, and look for wrong labels with those."""
-        last = self._moments[-1]
+        last = self._log[-1]
         # A loss of 0 is one; without validation images that of the training is all there is.
         loss = last.loss if last.validation_loss is None else last.validation_loss
         result = Result(last.validation_exact_match or 0.0, loss)
@@ -238,7 +238,7 @@ class _Tuning:
             height=inputs.height,
             width=inputs.width,
             time_steps=inputs.time_steps,
-            moments=tuple(self._moments),
+            epochs=tuple(self._log),
             stopped=stopped,
             out_of_time=self._why_stop() is None,
             suspects=self._suspects,
@@ -246,7 +246,7 @@ class _Tuning:
             images=len(inputs.training_files),
             recipe=replace(
                 STYLE,
-                epochs=sum(it.round == best for it in self._moments),
+                epochs=sum(it.round == best for it in self._log),
                 seed=self._seed,
                 start=self._start.name,
                 generator="styles",
@@ -265,7 +265,7 @@ class _Tuning:
         between = fit is None
         fit = fit or self._fit(1, len(self._results))
         said = notes.Notes(
-            self._elapsed, self._per_image, between, fit.recipe.epochs, tuple(self._moments),
+            self._elapsed, self._per_image, between, fit.recipe.epochs, tuple(self._log),
             tuple(self._results), self._suspects,
         )  # fmt: skip
         save_checkpoint(
@@ -289,8 +289,8 @@ class _Tuning:
             return None
         said, self._best = notes.read(self._path, self._contents, self._inputs.files)
         self._results, self._suspects = list(said.results), said.suspects
-        fit = self._fit(said.epochs, len(self._results))
+        fit = self._fit(said.round_epochs, len(self._results))
         load_checkpoint(self._path, fit.state, fit.recipe, self._contents)
-        self._moments, self._per_image = list(said.moments), said.per_image
+        self._log, self._per_image = list(said.epochs), said.per_image
         self._began -= said.elapsed  # what reading the images again took counts as well
         return None if said.between else fit

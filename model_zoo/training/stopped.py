@@ -17,7 +17,7 @@ def epochs_done(checkpoint: Path) -> int:
         metadata = header["__metadata__"]
         # A style is trained in rounds, each with epochs of its own; `style.notes` tells them all.
         return (
-            len(json.loads(metadata["notes"])["moments"]) if metadata.get("notes") else int(metadata["epoch"])
+            len(json.loads(metadata["notes"])["epochs"]) if metadata.get("notes") else int(metadata["epoch"])
         )
     except (OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError):
         return 0

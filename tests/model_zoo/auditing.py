@@ -80,13 +80,13 @@ class Pretender:
         *,
         seconds: float,
         seed: int,
-        on_moment: Callable[[float], None],
+        on_epoch: Callable[[float], None],
     ) -> Outcome:
         if len(self.draws) == self.interrupt_at:
             raise KeyboardInterrupt
         self.draws.append((draw, seconds))
         took = max(self.lazy * seconds, self.least)
-        on_moment(took / 2)
+        on_epoch(took / 2)
         self.now += took + 0.5
         n = len(draw.training) + len(draw.validation)
         outcome = self._read(test, 1 / (1 + (self.half / n) ** 3), seed)

@@ -17,7 +17,7 @@ from model_zoo.generators.styles.render import render
 from model_zoo.generators.styles.style import DIGITS, draw_style
 from model_zoo.split import LabelledFile
 from model_zoo.style.body import style_network
-from model_zoo.style.tuned import Moment, Suspect, Tuned
+from model_zoo.style.tuned import StyleEpoch, Suspect, Tuned
 from model_zoo.style.tuning import STYLE, tune
 from model_zoo.training.data import Normalisation
 from model_zoo.training.fit import Fit
@@ -97,7 +97,7 @@ def untrained(
         height=given.card.height,
         width=given.card.width,
         time_steps=given.card.time_steps,
-        moments=(Moment(1, 1.0, 0.5, 0.5, 0.7, 1.0),),
+        epochs=(StyleEpoch(1, 1.0, 0.5, 0.5, 0.7, 1.0),),
         stopped="it was not begun",
         suspects=suspects,
         seconds=1.0,

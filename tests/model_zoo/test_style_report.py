@@ -26,9 +26,9 @@ from model_zoo.style.report.training import (
     write_training_report,
 )
 from model_zoo.style.samples import Samples, read_samples
-from model_zoo.style.tuned import Moment, Suspect
+from model_zoo.style.tuned import StyleEpoch, Suspect
 
-MOMENTS = (Moment(1, 10.0, 3.0, 0.25), Moment(2, 20.0, 1.0, 0.75), Moment(3, 30.0, 0.5, 1.0))
+EPOCHS = (StyleEpoch(1, 10.0, 3.0, 0.25), StyleEpoch(2, 20.0, 1.0, 0.75), StyleEpoch(3, 30.0, 0.5, 1.0))
 
 
 class Page(HTMLParser):
@@ -54,7 +54,7 @@ def tuned(samples: Samples, suspects: tuple[Suspect, ...] = ()) -> Any:
         height=48,
         width=192,
         time_steps=24,
-        moments=MOMENTS,
+        epochs=EPOCHS,
         stopped="all validation images were read for 5 epochs",
         suspects=suspects,
         seconds=421.0,
@@ -107,7 +107,7 @@ def test_the_json_has_every_number(samples: Samples, tmp_path: Path) -> None:
     }
     assert told["training"]["seconds"] == 421.0
     assert told["training"]["stopped"] == "all validation images were read for 5 epochs"
-    assert [it["validation_exact_match"] for it in told["training"]["moments"]] == [0.25, 0.75, 1.0]
+    assert [it["validation_exact_match"] for it in told["training"]["epochs"]] == [0.25, 0.75, 1.0]
     assert told["model"] == {"charset": samples.charset, "height": 48, "width": 192, "time_steps": 24}
     assert (told["test"]["exact_match"]["right"], told["test"]["exact_match"]["n"]) == (n - 2, n)
     assert told["test"]["exact_match"]["interval"] == list(made.figures.exact_match.interval)

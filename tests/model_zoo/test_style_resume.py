@@ -90,11 +90,11 @@ def test_a_stop_at_any_checkpoint_costs_no_moment(
     clock = Clock(now=1e6)
     resumed = tuned(clock, checkpoint=checkpoint)
 
-    assert [replace(it, seconds=0) for it in resumed.moments] == [
-        replace(it, seconds=0) for it in whole.moments
+    assert [replace(it, seconds=0) for it in resumed.epochs] == [
+        replace(it, seconds=0) for it in whole.epochs
     ]
-    assert [it.seconds for it in resumed.moments] == pytest.approx([it.seconds for it in whole.moments])
-    assert len(clock.begun) < len(whole.moments)
+    assert [it.seconds for it in resumed.epochs] == pytest.approx([it.seconds for it in whole.epochs])
+    assert len(clock.begun) < len(whole.epochs)
     assert (resumed.stopped, resumed.suspects) == (whole.stopped, whole.suspects)
 
 
@@ -113,8 +113,8 @@ def test_kill_9_costs_the_epoch_that_was_on_and_ends_in_the_same_weights(
     resumed = tuned(clock, seconds=4.5, checkpoint=checkpoint)
 
     whole = tuned(Clock(trains=True), seconds=4.5)
-    assert [it.loss for it in resumed.moments] == [it.loss for it in whole.moments]
-    assert len(clock.begun) == len(whole.moments) - 2
+    assert [it.loss for it in resumed.epochs] == [it.loss for it in whole.epochs]
+    assert len(clock.begun) == len(whole.epochs) - 2
     weights = whole.network.state_dict()
     assert all(torch.equal(weights[key], value) for key, value in resumed.network.state_dict().items())
 
@@ -182,7 +182,7 @@ def test_the_notes_of_another_version_are_refused(
     checkpoint = tmp_path / "it.checkpoint"
     with monkeypatch.context() as patch:
         stopping_after(1, patch)
-        patch.setattr("model_zoo.style.notes.VERSION", 2)
+        patch.setattr("model_zoo.style.notes.VERSION", 3)
         with pytest.raises(KeyboardInterrupt):
             tuned(checkpoint=checkpoint)
 
@@ -191,5 +191,5 @@ def test_the_notes_of_another_version_are_refused(
 
     assert str(caught.value) == (
         f"the run at {checkpoint} was written by another version of captchafleet (its notes are of version "
-        "2, expected 1); resume with that one, or delete the file"
+        "3, expected 2); resume with that one, or delete the file"
     )

@@ -59,7 +59,7 @@ def test_it_says_what_it_found_what_it_does_and_what_came_out(
     assert about == (
         "100 images, 4 characters each, 10 different ones: 0123456789; training for 0.5 minutes at most"
     )
-    ended = [it for it in report["training"]["moments"] if it["share"] == 1]
+    ended = [it for it in report["training"]["epochs"] if it["share"] == 1]
     assert len(rounds) == len(ended) > 0, "one line a round"
     for line, it in zip(rounds, ended, strict=True):
         assert line == (
@@ -203,9 +203,9 @@ def test_ctrl_c_counts_the_epochs_of_all_rounds_and_resume_goes_on(
     assert recipe.stderr.startswith(f"Error: the run at {tmp_path / 'zoo' / 'mine.checkpoint'} had ")
     resumed = run(*command, "--resume")
     assert resumed.exit_code == 0, resumed.output
-    moments = json.loads((tmp_path / "zoo" / "mine.report").read_text())["training"]["moments"]
-    assert [it["epoch"] for it in moments] == list(range(1, len(moments) + 1))
-    assert len(moments) > 3
+    epochs = json.loads((tmp_path / "zoo" / "mine.report").read_text())["training"]["epochs"]
+    assert [it["epoch"] for it in epochs] == list(range(1, len(epochs) + 1))
+    assert len(epochs) > 3
 
 
 def test_ctrl_c_before_the_first_epoch_says_that_nothing_is_kept(

@@ -101,8 +101,8 @@ def test_the_card_says_of_which_round_it_is_and_that_images_were_generated(
     def tune(training: list[LabelledFile], validation: list[LabelledFile], **options: Any) -> Any:
         tuned = untrained(training, validation, start=options["start"], charset=options["charset"])
         recipe = replace(tuned.recipe, epochs=7, synthetic=192, generator="styles", seed=options["seed"])
-        moments = tuple(replace(tuned.moments[0], round=number) for number in (1, 2, 3))
-        return replace(tuned, recipe=recipe, moments=moments, round=2)
+        epochs = tuple(replace(tuned.epochs[0], round=number) for number in (1, 2, 3))
+        return replace(tuned, recipe=recipe, epochs=epochs, round=2)
 
     monkeypatch.setattr(style_train, "tune", tune)
 

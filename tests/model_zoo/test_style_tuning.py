@@ -47,8 +47,8 @@ def test_no_epoch_begins_after_the_budget_but_the_very_first(
     end = (1 - RESERVE) * budget
     assert clock.begun, "without one epoch there is no reader"
     assert all(begun < end for begun in clock.begun[1:])
-    assert done.moments[-1].seconds == clock.now == done.seconds
-    assert [it.epoch for it in done.moments] == list(range(1, len(clock.begun) + 1))
+    assert done.epochs[-1].seconds == clock.now == done.seconds
+    assert [it.epoch for it in done.epochs] == list(range(1, len(clock.begun) + 1))
     assert done.stopped in (f"the budget of {in_words(budget)} is used", "5 rounds are the most")
 
 
@@ -61,7 +61,7 @@ def test_a_round_whose_single_epoch_does_not_fit_is_not_begun(
     # 4 s an epoch of 400 images: after the first there are 2 s left, enough for a quarter of the round.
     done = tuned(clock, seconds=8.0)
 
-    assert len(done.moments) == 1
+    assert len(done.epochs) == 1
     assert clock.now < 8.0
     assert (done.stopped, done.out_of_time) == ("the budget of 8 seconds is used", True)
 
@@ -69,10 +69,10 @@ def test_a_round_whose_single_epoch_does_not_fit_is_not_begun(
 def test_rounds_grow_until_nothing_gets_better_and_the_best_is_kept(tuned: Tune) -> None:
     done = tuned(Clock(figures=(0.4, 0.9, 0.6, 0.7)))
 
-    rounds = [it.round for it in done.moments]
+    rounds = [it.round for it in done.epochs]
     # 80 images an epoch; rounds of 128, 256, 512 and 1024.
     assert [rounds.count(number) for number in (1, 2, 3, 4, 5)] == [1, 3, 6, 12, 0]
-    assert [it.share for it in done.moments if it.round == 2] == pytest.approx([1 / 3, 2 / 3, 1])
+    assert [it.share for it in done.epochs if it.round == 2] == pytest.approx([1 / 3, 2 / 3, 1])
     assert (done.stopped, done.out_of_time) == ("two rounds made nothing better", False)
     assert set(done.network.state_dict()["head.bias"].tolist()) == {1.0}, "of the second round"
     assert not done.network.training
@@ -163,7 +163,7 @@ def test_the_validation_images_are_not_read_by_a_beam_search(
 ) -> None:
     monkeypatch.setattr("model_zoo.training.metrics.decode", lambda *_, **__: pytest.fail("it did"))
 
-    assert tuned(Clock(trains=True), seconds=1.0).moments[0].validation_exact_match is not None
+    assert tuned(Clock(trains=True), seconds=1.0).epochs[0].validation_exact_match is not None
 
 
 @pytest.mark.parametrize(

@@ -140,8 +140,7 @@ def _document(report: TrainingReport) -> dict[str, Any]:
         "training": {
             "seconds": round(tuned.seconds, 1),
             "stopped": tuned.stopped,
-            "epochs": tuned.moments[-1].epoch if tuned.moments else 0,
-            "moments": [asdict(it) for it in tuned.moments],
+            "epochs": [asdict(it) for it in tuned.epochs],
         },
         "model": {
             "charset": tuned.charset.chars,
@@ -219,7 +218,7 @@ def _page(report: TrainingReport) -> str:
     tuned = report.tuned
     validated = [
         (it.seconds, it.validation_exact_match)
-        for it in tuned.moments
+        for it in tuned.epochs
         if it.validation_exact_match is not None
     ]
     told = (
