@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from model_zoo.errors import ConstraintError
 from model_zoo.folding import fold_character
-from model_zoo.nfc import nfc
 from model_zoo.visible import visible
 
 # Of a pattern or an expression in a message, in characters.
@@ -57,7 +56,7 @@ def parse_pattern(text: str, ignore_case: bool = False) -> tuple[Place, ...]:
     if not text:
         raise ConstraintError("the pattern is empty; give one character for each place, e.g. --pattern LLDDD")
     places = []
-    chars = iter(nfc(text))
+    chars = iter(text)
     for char in chars:
         if char == "\\":
             literal = next(chars, None)

@@ -34,7 +34,7 @@ class LabelledFile:
 
     Attributes:
         path: of the file.
-        label: from the file's name, in NFC.
+        label: from the file's name.
         sha256: of the file's bytes, in hex.
     """
 
