@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from model_zoo.errors import ConstraintError
 from model_zoo.lexicon import Lexicon
+from model_zoo.nfc import nfc
 from model_zoo.pattern import parse_pattern
 from model_zoo.regex import parse_regex
 
@@ -79,13 +80,13 @@ def parse_constraints(
 
 
 def parse_charset(text: str) -> str:
-    """The distinct characters of `text`, in order of appearance; `:digits:` and its like are classes.
+    """The distinct characters of `text` in NFC, in order of appearance; `:digits:` and its like are classes.
 
     Raises:
         ConstraintError: an empty text, or a word between colons that is no class.
     """
     # A word of three letters or more between colons is a class, or a misspelt one; a:b:c is five characters.
-    parts = re.split(r"(:[a-z]{3,}:)", text)
+    parts = re.split(r"(:[a-z]{3,}:)", nfc(text))
     for part in parts[1::2]:
         if part not in CHARSET_CLASSES:
             raise ConstraintError(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from model_zoo.errors import DataError
+from model_zoo.nfc import nfc
 
 # What may stand between two cells, and what a message calls it.
 _SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab"}
@@ -31,7 +32,7 @@ class LabelRow:
     Attributes:
         line: the number of its last line, from 1.
         written: the file name as it stands there.
-        label: the right text, never empty.
+        label: the right text, in NFC, never empty.
     """
 
     line: int
@@ -40,8 +41,17 @@ class LabelRow:
 
     @property
     def file(self) -> str:
-        """The file name in its shortest form: `./a.png` and `a.png` are one file."""
-        return posixpath.normpath(self.written)
+        """The key of the file that it names."""
+        return file_key(self.written)
+
+
+def file_key(name: str) -> str:
+    """What a row and a file that belong together share: `./a.png` and `a.png` are one file.
+
+    So are names that differ in their Unicode form alone: the table of a folder from macOS is often NFC, the
+    names in the folder NFD. A key opens no file.
+    """
+    return nfc(posixpath.normpath(name))
 
 
 def label_rows(path: Path) -> Iterator[LabelRow]:
@@ -80,7 +90,7 @@ def label_rows(path: Path) -> Iterator[LabelRow]:
                     f"{max(file_column, label_column) + 1}: a file name and a label, separated by {named}"
                 )
             elif row[label_column]:
-                yield LabelRow(reader.line_num, row[file_column], row[label_column])
+                yield LabelRow(reader.line_num, row[file_column], nfc(row[label_column]))
             first = False
     except csv.Error as error:
         raise DataError(f"{path}, line {reader.line_num} is not CSV: {error}") from error

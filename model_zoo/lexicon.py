@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from model_zoo.errors import ConstraintError
+from model_zoo.nfc import nfc
 
 # A million words are a large language's full forms; they compile in seconds and travel as a few megabytes.
 MAX_WORDS = 1_000_000
@@ -21,7 +22,7 @@ class Lexicon:
     """Words, known by their digest: two lexicons are equal where their digests are.
 
     Attributes:
-        words: distinct, sorted by code points, none empty, at least one.
+        words: in NFC, distinct, sorted by code points, none empty, at least one.
         digest: sha256 of the canonical text, in hex.
     """
 
@@ -35,7 +36,7 @@ class Lexicon:
         Raises:
             ConstraintError: no word, more than a million, or one that cannot stand in a line of UTF-8.
         """
-        distinct = {word.strip() for word in words} - {""}
+        distinct = {nfc(word.strip()) for word in words} - {""}
         if not distinct:
             raise ConstraintError("the lexicon has no words; give one word a line")
         if len(distinct) > MAX_WORDS:

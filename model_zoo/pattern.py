@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from model_zoo.errors import ConstraintError
 from model_zoo.folding import fold_character
+from model_zoo.nfc import nfc
 from model_zoo.visible import visible
 
 # Of a pattern or an expression in a message, in characters.
@@ -56,7 +57,7 @@ def parse_pattern(text: str, ignore_case: bool = False) -> tuple[Place, ...]:
     if not text:
         raise ConstraintError("the pattern is empty; give one character for each place, e.g. --pattern LLDDD")
     places = []
-    chars = iter(text)
+    chars = iter(nfc(text))
     for char in chars:
         if char == "\\":
             literal = next(chars, None)

@@ -18,6 +18,7 @@ from typing import Any
 
 from model_zoo.automaton import Automaton, bits, explore
 from model_zoo.errors import ConstraintError
+from model_zoo.nfc import nfc
 from model_zoo.pattern import quoted
 
 # Private modules of `re`, the same from Python 3.11 to 3.14.
@@ -109,7 +110,7 @@ def regex_places(text: str, chars: str, ignore_case: bool = False) -> Places:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of sets that a later Python may read otherwise
-            tree = _parser.parse(text, re.IGNORECASE if ignore_case else 0)
+            tree = _parser.parse(nfc(text), re.IGNORECASE if ignore_case else 0)
         builder = _Builder(text, chars)
         part = builder.sequence(tree, _Where(tree.state.flags))
     except RecursionError as error:

@@ -34,7 +34,7 @@ class LabelledFile:
 
     Attributes:
         path: of the file.
-        label: from the file's name.
+        label: from the file's name, in NFC.
         sha256: of the file's bytes, in hex.
     """
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import posixpath
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from model_zoo.errors import DataError
-from model_zoo.labels_csv import label_rows
+from model_zoo.labels_csv import file_key, label_rows
 from model_zoo.stem import stem_label
 from producer.errors import UsageError
 
@@ -73,7 +72,7 @@ class CsvLabels:
 
     Attributes:
         name: the path as given.
-        labels: normalised file name -> its label.
+        labels: `file_key` of a file -> its label.
     """
 
     name: str
@@ -81,7 +80,7 @@ class CsvLabels:
 
     def label_of(self, file: str) -> str | None:
         """The label of the row that names `file`; `./a.png` and `a.png` are one file."""
-        return self.labels.get(posixpath.normpath(file))
+        return self.labels.get(file_key(file))
 
     def note(self, images: int, labelled: int) -> str | None:
         """A word about rows that fit no image, or images without a row."""

@@ -92,6 +92,7 @@ STANDARD_ONLY = {
     "model_zoo.language",
     "model_zoo.lexicon",
     "model_zoo.members",
+    "model_zoo.nfc",
     "model_zoo.overlap",
     "model_zoo.pattern",
     "model_zoo.regex",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from model_zoo.errors import DataError
 from model_zoo.formats import HEAD_BYTES, IMAGE_EXTENSIONS, sniff_format
-from model_zoo.labels_csv import LabelRow, label_rows
+from model_zoo.labels_csv import LabelRow, file_key, label_rows
 from model_zoo.stem import stem_label
 from model_zoo.style.problems import Problem
 
@@ -25,7 +25,7 @@ class Listing:
         folder: where they lie.
         table: the CSV file of their labels; None where their names hold them.
         images: file names relative to the folder, with slashes, sorted.
-        labels: file name -> label, never empty.
+        labels: file name -> label in NFC, never empty.
         problems: of images without one label, and of rows of the CSV file without an image.
     """
 
@@ -102,7 +102,7 @@ def _by_stem(data: Path, images: Sequence[str]) -> Listing:
 
 def _by_table(data: Path, images: Sequence[str], table: Path) -> Listing:
     rows = _rows_of(table)
-    known = set(images)
+    known = {file_key(name) for name in images}
     if rows and not known & rows.keys():
         example = next(iter(rows.values()))[0].written
         raise DataError(
@@ -111,7 +111,7 @@ def _by_table(data: Path, images: Sequence[str], table: Path) -> Listing:
         )
     labels, problems = {}, []
     for name in images:
-        found = rows.get(name, [])
+        found = rows.get(file_key(name), [])
         first = found[0] if found else None
         other = next((row for row in found if row.label != found[0].label), None)
         if first is None:
@@ -132,7 +132,7 @@ def _by_table(data: Path, images: Sequence[str], table: Path) -> Listing:
 
 
 def _rows_of(table: Path) -> dict[str, list[LabelRow]]:
-    """File name -> all rows that name it, in their order."""
+    """`file_key` of a file -> all rows that name it, in their order."""
     rows: dict[str, list[LabelRow]] = {}
     try:
         for row in label_rows(table):

@@ -21,6 +21,7 @@ STEMS = [
     ("v1.2.png", "v1.2", "only the last dot starts the extension"),
     ("2b827", "2b827", "a file without an extension"),
     ("straße.png", "straße", "labels may be Unicode"),
+    ("e\u0301te\u0301.png", "\u00e9t\u00e9", "a name from macOS: letters and accents apart"),
     ("two words.png", "two words", "and have spaces"),
     ("caf\udce9.png", "caf\udce9", "a byte that is no UTF-8"),
     ("_0017.png", None, "nothing before the underscore"),
@@ -79,6 +80,27 @@ def test_a_quoted_cell_keeps_commas_newlines_and_spaces(tmp_path: Path) -> None:
     path.write_bytes('"a,\nb.png"," ä b "\n'.encode())
 
     assert read_labels(path).labels == {"a,\nb.png": " ä b "}
+
+
+COMPOSED, APART = "\u00e9", "e\u0301"  # é as one code point, and as the two that macOS makes of it
+
+
+@pytest.mark.parametrize("written", [COMPOSED, APART], ids=["NFC", "NFD"])
+@pytest.mark.parametrize("file", [COMPOSED, APART], ids=["NFC file", "NFD file"])
+def test_rows_and_files_meet_in_either_form_and_labels_are_composed(
+    written: str, file: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text(f"file,label\n{written}.png,{written}1\n", encoding="utf-8")
+
+    assert read_labels(path).label_of(f"{file}.png") == f"{COMPOSED}1"
+
+
+def test_two_forms_of_one_label_do_not_contradict(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text(f"a.png,{COMPOSED}\na.png,{APART}\n", encoding="utf-8")
+
+    assert read_labels(path).labels == {"a.png": COMPOSED}
 
 
 REFUSED = [
