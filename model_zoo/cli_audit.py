@@ -12,7 +12,7 @@ from model_zoo.cli_options import FOLDER, data_option
 from model_zoo.env_options import FiniteRange, option
 
 if TYPE_CHECKING:
-    from model_zoo.style.audit_bench import Progress
+    from model_zoo.style.audit_runner import Progress
 
 
 @click.command(context_settings=CONTEXT)
@@ -40,8 +40,8 @@ def audit(data: Path, labels: Path | None, minutes: float, out: Path, seed: int,
     """
     from model_zoo.style.attack import Ours
     from model_zoo.style.audit import audit as run
-    from model_zoo.style.audit_bench import Clock
     from model_zoo.style.audit_journal import Journal
+    from model_zoo.style.audit_runner import Clock
     from model_zoo.style.report.audit import write_audit_report
     from model_zoo.style.samples import problems_in_words, read_samples
 

@@ -52,17 +52,17 @@ def generate(style: str, count: int, seed: int, out: Path, **options: Any) -> No
              model-zoo generate --style random --style-seed 5 --count 1000 --out captchas
     """
     from model_zoo.generators.folder import write_examples
-    from model_zoo.generators.styles.wish import KINDS, Wish, parse_size
+    from model_zoo.generators.styles.example_options import KINDS, ExampleOptions, parse_size
 
     _refuse_foreign(style, KINDS)
-    wish = Wish(
+    asked = ExampleOptions(
         options["style_seed"],
         _parsed(parse_charset, options["charset"]),
         _parsed(parse_length, options["length"]),
         _parsed(parse_size, options["size"]),
         options["fonts"],
     )
-    paths = write_examples(out, style=style, count=count, seed=seed, wish=wish)
+    paths = write_examples(out, style=style, count=count, seed=seed, options=asked)
     click.echo(f"{out}: {len(paths)} images")
 
 

@@ -15,7 +15,7 @@ from model_zoo.atomic import check_folder
 from model_zoo.errors import DataError
 from model_zoo.generators import kaptcha, varied
 from model_zoo.generators.labels import distinct_labels
-from model_zoo.generators.styles.wish import KINDS, Wish
+from model_zoo.generators.styles.example_options import KINDS, ExampleOptions
 
 
 def kaptcha_image(text: str, source: random.Random) -> Image.Image:
@@ -35,7 +35,9 @@ STYLES: dict[str, Callable[[str, random.Random], Image.Image]] = {
 }
 
 
-def write_examples(out: Path, *, style: str, count: int, seed: int, wish: Wish | None = None) -> list[Path]:
+def write_examples(
+    out: Path, *, style: str, count: int, seed: int, options: ExampleOptions | None = None
+) -> list[Path]:
     """Write images with labels that no training stream yields.
 
     Args:
@@ -43,7 +45,7 @@ def write_examples(out: Path, *, style: str, count: int, seed: int, wish: Wish |
         style: one of `STYLES`; `random`, a style of its own seed; or `many`, every image in another one.
         count: how many images, each with another label as long as there are any.
         seed: the same seed writes the same images; a larger count only adds some.
-        wish: what the images of `random` and `many` are to be like.
+        options: what the images of `random` and `many` are to be like.
 
     Returns:
         The files, in the order in which they were drawn.
@@ -57,7 +59,9 @@ def write_examples(out: Path, *, style: str, count: int, seed: int, wish: Wish |
     if out.is_dir() and any(out.iterdir()):
         raise DataError(f"folder {str(out)!r} is not empty; give a new one")
     check_folder(out)
-    drawn = _of_styles(style, seed, wish or Wish()) if style in KINDS else _of_kaptcha(style, seed)
+    drawn = (
+        _of_styles(style, seed, options or ExampleOptions()) if style in KINDS else _of_kaptcha(style, seed)
+    )
     paths = []
     for name, image in islice(drawn, count):
         paths.append(out / f"{name}.png")
@@ -71,10 +75,10 @@ def write_examples(out: Path, *, style: str, count: int, seed: int, wish: Wish |
     return paths
 
 
-def _of_styles(style: str, seed: int, wish: Wish) -> Iterator[tuple[str, Image.Image]]:
+def _of_styles(style: str, seed: int, options: ExampleOptions) -> Iterator[tuple[str, Image.Image]]:
     from model_zoo.generators.styles.examples import examples  # needs OpenCV, which Kaptcha's styles do not
 
-    return examples(style, seed, wish)
+    return examples(style, seed, options)
 
 
 def _of_kaptcha(style: str, seed: int) -> Iterator[tuple[str, Image.Image]]:

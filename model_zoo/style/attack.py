@@ -1,4 +1,4 @@
-"""What an audit does to a captcha: read it untaught, or learn from some samples and read it then."""
+"""What an audit does to a captcha: read it zero-shot, or learn from some samples and read it then."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ START = "generic"
 
 
 @dataclass(frozen=True)
-class Known:
+class LabelFormat:
     """What is known of the answers without having learnt from an image: what everybody sees.
 
     Attributes:
@@ -68,14 +68,14 @@ class Attacker(Protocol):
             DataError: it has learnt from some of them.
         """
 
-    def untaught(self, test: Sequence[LabelledFile], known: Known) -> Outcome:
+    def zero_shot(self, test: Sequence[LabelledFile], known: LabelFormat) -> Outcome:
         """Read without having learnt from any image of the captcha."""
 
-    def taught(
+    def fine_tuned(
         self,
         draw: Draw,
         test: Sequence[LabelledFile],
-        known: Known,
+        known: LabelFormat,
         *,
         seconds: float,
         seed: int,
@@ -112,7 +112,7 @@ class Ours:
             )
         return True
 
-    def untaught(self, test: Sequence[LabelledFile], known: Known) -> Outcome:
+    def zero_shot(self, test: Sequence[LabelledFile], known: LabelFormat) -> Outcome:
         """Within the charset and the lengths; characters that the model lacks cannot be read."""
         case = case_of([known.charset])
         constraints = Constraints(
@@ -130,17 +130,17 @@ class Ours:
             texts = [text.upper() for text in texts]
         return Outcome(tuple(texts), tuple(it.probability or 0.0 for it in predictions))
 
-    def taught(
+    def fine_tuned(
         self,
         draw: Draw,
         test: Sequence[LabelledFile],
-        known: Known,
+        known: LabelFormat,
         *,
         seconds: float,
         seed: int,
         on_epoch: Callable[[float], None],
     ) -> Outcome:
-        """By `tuning.tune`, and within the charset and the lengths that the untaught one is told, too."""
+        """By `tuning.tune`, and within the charset and the lengths that the zero-shot reader is told, too."""
         tuned = tuning.tune(
             draw.training,
             draw.validation,

@@ -9,12 +9,12 @@ from pathlib import Path
 from model_zoo.atomic import check_folder
 from model_zoo.errors import DataError
 from model_zoo.split import LabelledFile
+from model_zoo.style.appearance import Appearance, measure_appearance
 from model_zoo.style.attack import Attacker
-from model_zoo.style.audit_bench import TARGET, Bench, Clock, Progress
 from model_zoo.style.audit_journal import Head, Journal, Run, of_size
 from model_zoo.style.audit_plan import DRAWS, FEWEST, MIN_SIZES, Plan, make_plan, next_run
+from model_zoo.style.audit_runner import TARGET, Clock, Progress, Runner
 from model_zoo.style.curve import Curve
-from model_zoo.style.looks import Looks, look_at
 from model_zoo.style.samples import Samples
 from model_zoo.told import seconds
 
@@ -28,9 +28,9 @@ class Audit:
         pool: those that runs learnt from, which are no test images, in order of their sha256.
         test: those that judged every run, likewise.
         head: what was planned.
-        runs: finished, the untaught one first.
+        runs: finished, the zero-shot one first.
         curve: through the runs that learnt.
-        looks: of the images, when it began.
+        appearance: of the images, when it began.
         unseen: whether it is known that the start had learnt from none of the images.
         elapsed: seconds that it took.
         minutes: that it might take.
@@ -42,7 +42,7 @@ class Audit:
     head: Head
     runs: tuple[Run, ...]
     curve: Curve
-    looks: Looks
+    appearance: Appearance
     unseen: bool
     elapsed: float
     minutes: float
@@ -108,13 +108,14 @@ def audit(
         )
     unseen = attacker.knows_none_of(files)
     check_folder(out)
-    bench = Bench(samples, pool, test, attacker, seed, clock, on_progress, minutes * 60)
+    runner = Runner(samples, pool, test, attacker, seed, clock, on_progress, minutes * 60)
     journal = Journal(out)
-    looks = look_at(samples.files)  # not at the end: an image that goes would cost the report of all the runs
-    head, runs = _begun(journal, bench) if _goes_on(journal, resume) else _begin(journal, bench)
+    # Not at the end: an image that goes would cost the report of all the runs.
+    appearance = measure_appearance(samples.files)
+    head, runs = _begun(journal, runner) if _goes_on(journal, resume) else _begin(journal, runner)
     plan = Plan(head.sizes, head.draws, head.seconds, head.short)
-    while following := _following(plan, runs, bench):
-        run = bench.taught(*following)
+    while following := _following(plan, runs, runner):
+        run = runner.fine_tuned(*following)
         journal.add(run)
         runs.append(run)
     if len(runs) == 1:
@@ -123,16 +124,18 @@ def audit(
             f"{seconds(runs[0].wall)}; give more"
         )
     runs.sort(key=lambda run: (run.size, run.draw))
-    return Audit(samples, pool, test, head, tuple(runs), bench.curve(runs), looks, unseen, clock(), minutes)
+    return Audit(
+        samples, pool, test, head, tuple(runs), runner.curve(runs), appearance, unseen, clock(), minutes
+    )
 
 
-def _following(plan: Plan, runs: Sequence[Run], bench: Bench) -> tuple[int, int, float] | None:
+def _following(plan: Plan, runs: Sequence[Run], runner: Runner) -> tuple[int, int, float] | None:
     """What to run now; past the plan, what would narrow the answer most."""
-    walls, left, overhead = _walls(runs), bench.left(), _overhead(runs)
+    walls, left, overhead = _walls(runs), runner.left(), _overhead(runs)
     planned = next_run(plan, walls, left, overhead)
     if planned or len(runs) == 1:
         return planned
-    return next_run(plan, walls, left, overhead, _undecided(bench.curve(runs, redraws=400)))
+    return next_run(plan, walls, left, overhead, _undecided(runner.curve(runs, redraws=400)))
 
 
 def _goes_on(journal: Journal, resume: bool) -> bool:
@@ -151,41 +154,41 @@ def _goes_on(journal: Journal, resume: bool) -> bool:
     return begun
 
 
-def _begun(journal: Journal, bench: Bench) -> tuple[Head, list[Run]]:
+def _begun(journal: Journal, runner: Runner) -> tuple[Head, list[Run]]:
     """What an interrupted audit left."""
     head, runs = journal.read()
     if not runs:  # killed between its first two lines
-        return _begin(journal, bench)
+        return _begin(journal, runner)
     for what, was, now in (
-        ("other images or labels", head.data, bench.content()),
-        (f"seed {head.seed}", head.seed, bench.seed),
-        (f"model {head.model}", head.model, bench.attacker.model()),
+        ("other images or labels", head.data, runner.content()),
+        (f"seed {head.seed}", head.seed, runner.seed),
+        (f"model {head.model}", head.model, runner.attacker.model()),
     ):
         if was != now:
             raise DataError(
                 f"the audit in {str(journal.path.parent)!r} was begun with {what}; go on with the same, or "
                 "give another --out"
             )
-    bench.clock.before += sum(run.wall for run in runs)
+    runner.clock.before += sum(run.wall for run in runs)
     return head, runs
 
 
-def _begin(journal: Journal, bench: Bench) -> tuple[Head, list[Run]]:
-    """Plan a new audit, after reading the test part untaught: that also shows how long a reading takes."""
-    untaught = bench.untaught()
-    plan = make_plan(len(bench.pool), bench.left(), untaught.wall)
+def _begin(journal: Journal, runner: Runner) -> tuple[Head, list[Run]]:
+    """Plan a new audit, after reading the test part zero-shot: that also shows how long a reading takes."""
+    zero_shot = runner.zero_shot()
+    plan = make_plan(len(runner.pool), runner.left(), zero_shot.wall)
     head = Head(
-        bench.content(),
-        bench.seed,
-        bench.attacker.model(),
+        runner.content(),
+        runner.seed,
+        runner.attacker.model(),
         plan.sizes,
         plan.seconds,
         plan.draws,
         plan.short,
     )
     journal.begin(head)
-    journal.add(untaught)
-    return head, [untaught]
+    journal.add(zero_shot)
+    return head, [zero_shot]
 
 
 def _undecided(curve: Curve) -> list[int]:

@@ -44,7 +44,7 @@ class Run:
     """One run, finished.
 
     Attributes:
-        size: labelled images it learnt from, those that stopped it among them; 0 is the model untaught.
+        size: labelled images it learnt from, those that stopped it among them; 0 is the zero-shot run.
         draw: number, from 0.
         characters: different characters that its labels showed.
         allowed: seconds that it might train.

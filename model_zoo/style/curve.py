@@ -80,7 +80,7 @@ class Reached:
     high: int | None
 
 
-def with_untaught(reached: Reached, value: float, interval: tuple[float, float]) -> Reached:
+def with_zero_shot(reached: Reached, value: float, interval: tuple[float, float]) -> Reached:
     """`reached` with 0 samples where the target is reached without any, and likewise its ends.
 
     Args:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from model_zoo.statistics import wilson_interval
+from model_zoo.style.appearance import Appearance
 from model_zoo.style.curve import Curve, Reached
 from model_zoo.style.curve_text import in_words, share_in_words
 from model_zoo.style.figures import Answer, Figures, Share
-from model_zoo.style.looks import Looks
 from model_zoo.style.texts import Texts
 from model_zoo.told import count, percent, percents
 from model_zoo.visible import visible_character
@@ -43,7 +43,7 @@ class Finding:
 
 def findings(
     texts: Texts,
-    looks: Looks,
+    appearance: Appearance,
     sizes: int,
     figures: Figures,
     answers: Sequence[Answer],
@@ -54,7 +54,7 @@ def findings(
 
     Args:
         texts: of all labels.
-        looks: of the images.
+        appearance: of the images.
         sizes: how many different sizes in pixels the images have.
         figures: of the median run with the most samples.
         answers: of that run.
@@ -66,7 +66,7 @@ def findings(
         _guessing(texts, figures),
         *([_repeats(texts)] if texts.repeats else []),
         _length(texts, figures),
-        _look(looks, sizes, answer, curve),
+        _look(appearance, sizes, answer, curve),
         _confusable(figures, answers),
         _characters(figures),
         *([_position(figures)] if len(figures.by_position) > 1 else []),
@@ -165,16 +165,17 @@ def _strict(share: Share, of: int) -> tuple[float, float]:
     return wilson_interval(share.right, share.n, 1 - 0.05 / of)
 
 
-def _look(looks: Looks, sizes: int, answer: Reached, curve: Curve) -> Finding:
+def _look(appearance: Appearance, sizes: int, answer: Reached, curve: Curve) -> Finding:
     size = "one size" if sizes == 1 else f"{sizes} sizes"
+    low, high, common = appearance.ground_low, appearance.ground_high, percent(appearance.common)
     ground = (
-        f"the ground is of one grey ({looks.ground_low:.0f} of 255)"
-        if looks.ground_high - looks.ground_low < 10
-        else f"the ground's grey lies between {looks.ground_low:.0f} and {looks.ground_high:.0f} of 255"
+        f"the ground is of one grey ({low:.0f} of 255)"
+        if high - low < 10
+        else f"the ground's grey lies between {low:.0f} and {high:.0f} of 255"
     )
     text = (
-        f"Images of {size}; {ground}; {percent(looks.common)} of what differs between pixels is the same in "
-        f"all of {looks.images} images."
+        f"Images of {size}; {ground}; {common} of what differs between pixels is the same in "
+        f"all of {appearance.images} images."
     )
     if answer.samples is not None and answer.samples <= _FEW_SAMPLES:
         covered = f"{in_words(answer, curve)} cover" if answer.samples else "the reader has met"

@@ -132,7 +132,7 @@ def test_the_audit_answers_or_says_that_the_time_was_short(tutorial: Tutorial) -
     assert levels
     assert len(levels) >= 5 or "was too little for 3 draws of every size" in said
     assert told["answer"]["in_words"] in said.splitlines()[0]
-    assert told["untaught"]["value"] > 0.2
+    assert told["zero_shot"]["value"] > 0.2
 
 
 def test_the_same_reader_serves_a_fleet(tutorial: Tutorial, own_fleet: Fleet) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 from labelled import noise
 
 from model_zoo.split import LabelledFile
-from model_zoo.style.attack import Known, Outcome
-from model_zoo.style.audit_bench import Clock
+from model_zoo.style.attack import LabelFormat, Outcome
 from model_zoo.style.audit_plan import Draw
+from model_zoo.style.audit_runner import Clock
 from model_zoo.style.samples import Samples, read_samples
 
 CHARACTERS = "abcdef"
@@ -68,15 +68,15 @@ class Pretender:
     def knows_none_of(self, files: Sequence[LabelledFile]) -> bool:
         return self.unseen
 
-    def untaught(self, test: Sequence[LabelledFile], known: Known) -> Outcome:
+    def zero_shot(self, test: Sequence[LabelledFile], known: LabelFormat) -> Outcome:
         self.now += 0.5
         return self._read(test, self.start, 0)
 
-    def taught(
+    def fine_tuned(
         self,
         draw: Draw,
         test: Sequence[LabelledFile],
-        known: Known,
+        known: LabelFormat,
         *,
         seconds: float,
         seed: int,

@@ -44,7 +44,7 @@ def test_the_json_has_every_number(samples: Samples, tmp_path: Path) -> None:
         "largest_size": 79,
         "in_words": f"read at 95 % from {answer.samples} samples",
     }
-    assert told["untaught"]["value"] == 0
+    assert told["zero_shot"]["value"] == 0
     assert [it["size"] for it in told["curve"]] == list(made.audit.sizes)
     for it in told["curve"]:
         assert len(it["draws"]) == made.audit.draws[it["size"]] >= 3
@@ -204,7 +204,7 @@ def test_ctrl_c_before_anything_is_kept_does_not_speak_of_resume(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(pretender, "untaught", interrupted)
+        patched.setattr(pretender, "zero_shot", interrupted)
         stopped = invoke(samples, tmp_path / "out")
     done = invoke(samples, tmp_path / "out")
 

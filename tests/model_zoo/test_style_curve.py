@@ -9,7 +9,7 @@ import pytest
 from auditing import logistic
 
 from model_zoo.statistics import wilson_interval
-from model_zoo.style.curve import Point, Reached, crossing, fit, monotone, with_untaught
+from model_zoo.style.curve import Point, Reached, crossing, fit, monotone, with_zero_shot
 
 SIZES = (10, 20, 40, 80, 160, 320)
 
@@ -105,6 +105,6 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
 def test_what_is_read_without_samples_needs_none(
     value: float, interval: tuple[float, float], expected: tuple[int, int, int]
 ) -> None:
-    reached = with_untaught(Reached(0.95, 40, 20, 80), value, interval)
+    reached = with_zero_shot(Reached(0.95, 40, 20, 80), value, interval)
 
     assert (reached.samples, reached.low, reached.high) == expected

@@ -12,15 +12,15 @@ from PIL import Image
 from test_style_figures import Read, read
 
 from model_zoo.split import LabelledFile
+from model_zoo.style.appearance import Appearance, measure_appearance
 from model_zoo.style.bot import bot
 from model_zoo.style.curve import Curve, Level, Point, Reached
 from model_zoo.style.curve_text import in_words, interval_in_words
 from model_zoo.style.figures import Share, measure
-from model_zoo.style.looks import Looks, look_at
 from model_zoo.style.protection import Finding, findings
 from model_zoo.style.texts import look_at_texts
 
-LOOKS = Looks(images=200, ground_low=120, ground_high=250, common=0.25)
+APPEARANCE = Appearance(images=200, ground_low=120, ground_high=250, common=0.25)
 
 
 def curve(top: float = 0.99, high: float = 0.997) -> Curve:
@@ -31,7 +31,7 @@ def curve(top: float = 0.99, high: float = 0.997) -> Curve:
 
 def found(answers: Sequence[Read], reached: Reached, of: Curve | None = None) -> dict[str, Finding]:
     texts = look_at_texts([answer.file.label for answer in answers])
-    told = findings(texts, LOOKS, 1, measure(answers), answers, of or curve(), reached)
+    told = findings(texts, APPEARANCE, 1, measure(answers), answers, of or curve(), reached)
     return {it.title: it for it in told}
 
 
@@ -192,24 +192,27 @@ def test_a_number_of_samples_in_words(reached: Reached, words: str, interval: st
 def test_one_picture_again_and_again_has_everything_in_common(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (32, 96), dtype=np.uint8)
 
-    looks = look_at(_written(tmp_path, [pixels] * 10))
+    appearance = measure_appearance(_written(tmp_path, [pixels] * 10))
 
-    assert looks.common == pytest.approx(1.0)
-    assert looks.images == 10
+    assert appearance.common == pytest.approx(1.0)
+    assert appearance.images == 10
 
 
 def test_noise_has_nothing_in_common(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (40, 32, 96), dtype=np.uint8)
 
-    assert look_at(_written(tmp_path, list(noise))).common < 0.01
+    assert measure_appearance(_written(tmp_path, list(noise))).common < 0.01
 
 
 def test_grounds_from_black_to_white_are_seen(tmp_path: Path) -> None:
-    looks = look_at(
+    appearance = measure_appearance(
         _written(tmp_path, [np.full((32, 96), grey, dtype=np.uint8) for grey in range(0, 256, 5)])
     )
 
-    assert (looks.ground_low, looks.ground_high) == (pytest.approx(12.75, abs=1), pytest.approx(242, abs=1))
+    assert (appearance.ground_low, appearance.ground_high) == (
+        pytest.approx(12.75, abs=1),
+        pytest.approx(242, abs=1),
+    )
 
 
 def _written(folder: Path, images: Sequence[np.ndarray]) -> list[LabelledFile]:

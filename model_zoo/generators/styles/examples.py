@@ -9,17 +9,17 @@ from dataclasses import replace
 from PIL import Image
 
 from model_zoo.generators.labels import random_source
+from model_zoo.generators.styles.example_options import ExampleOptions
 from model_zoo.generators.styles.faces import Face, listed_faces, shipped_faces
 from model_zoo.generators.styles.render import render
 from model_zoo.generators.styles.stream import draw_stream_label
 from model_zoo.generators.styles.style import Style, draw_style
-from model_zoo.generators.styles.wish import Wish
 
 # So many draws in a row that came before say that hardly any label is left.
 _TRIES = 100
 
 
-def examples(kind: str, seed: int, wish: Wish) -> Iterator[tuple[str, Image.Image]]:
+def examples(kind: str, seed: int, options: ExampleOptions) -> Iterator[tuple[str, Image.Image]]:
     """File names without their ending, and images, without end.
 
     Labels are of the stream `examples`. They differ in more than case, as long as there are any left; then
@@ -28,19 +28,19 @@ def examples(kind: str, seed: int, wish: Wish) -> Iterator[tuple[str, Image.Imag
     Args:
         kind: `random`, one style for all, or `many`, each its own.
         seed: of labels and images; a style has its own.
-        wish: what they are to be like.
+        options: what they are to be like.
 
     Raises:
         DataError: a font that is not installed.
     """
-    faces = listed_faces() if wish.fonts == "listed" else shipped_faces()
-    one = _style(random.Random(f"style:{wish.style_seed}"), wish, faces) if kind == "random" else None
+    faces = listed_faces() if options.fonts == "listed" else shipped_faces()
+    one = _style(random.Random(f"style:{options.style_seed}"), options, faces) if kind == "random" else None
     came: dict[str, int] = {}
     number = tries = 0
     while True:
         source = random_source("examples", seed, number)
         number += 1
-        style = one or _style(source, wish, faces)
+        style = one or _style(source, options, faces)
         label = draw_stream_label("examples", source, style)
         times = came.get(label.lower(), 0)
         if times and tries < _TRIES:
@@ -52,12 +52,12 @@ def examples(kind: str, seed: int, wish: Wish) -> Iterator[tuple[str, Image.Imag
         yield name, Image.fromarray(render(label, style, source))
 
 
-def _style(source: random.Random, wish: Wish, faces: Sequence[Face]) -> Style:
+def _style(source: random.Random, options: ExampleOptions, faces: Sequence[Face]) -> Style:
     style = draw_style(
         source,
         faces=faces,
-        charset=wish.charset,
-        length=wish.length,
-        aspect=None if wish.size is None else wish.size[0] / wish.size[1],
+        charset=options.charset,
+        length=options.length,
+        aspect=None if options.size is None else options.size[0] / options.size[1],
     )
-    return style if wish.size is None else replace(style, height=(wish.size[1], wish.size[1]))
+    return style if options.size is None else replace(style, height=(options.size[1], options.size[1]))

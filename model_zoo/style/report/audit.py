@@ -47,7 +47,7 @@ def _page(report: AuditReport) -> str:
         audit=audit,
         notes=report.notes(),
         curve=curve,
-        chart=charts.learning_curve(curve, report.untaught.value, report.answer),
+        chart=charts.learning_curve(curve, report.zero_shot.value, report.answer),
         interval=interval_in_words(report.answer, curve),
         reached=[
             (share_in_words(it.target), in_words(it, curve), interval_in_words(it, curve))

@@ -7,8 +7,8 @@ from typing import Any
 
 from model_zoo.split import RULE
 from model_zoo.style.audit import Audit
-from model_zoo.style.audit_bench import TARGET
 from model_zoo.style.audit_journal import Run
+from model_zoo.style.audit_runner import TARGET
 from model_zoo.style.bot import Bot
 from model_zoo.style.report.audit_report import AuditReport, method
 from model_zoo.style.report.facts import figures_json, share_json
@@ -32,7 +32,7 @@ def document(report: AuditReport) -> dict[str, Any]:
             "in_words": report.headline,
         },
         "notes": report.notes(),
-        "untaught": share_json(report.untaught),
+        "zero_shot": share_json(report.zero_shot),
         "curve": [
             {
                 "size": level.size,
@@ -61,10 +61,10 @@ def document(report: AuditReport) -> dict[str, Any]:
             "pairs_of_the_same_text": report.texts.same,
             "pairs_by_chance": report.texts.same_expected,
         },
-        "looks": {
-            "images": audit.looks.images,
-            "ground_grey": [audit.looks.ground_low, audit.looks.ground_high],
-            "common_variance": audit.looks.common,
+        "appearance": {
+            "images": audit.appearance.images,
+            "ground_grey": [audit.appearance.ground_low, audit.appearance.ground_high],
+            "common_variance": audit.appearance.common,
         },
         "data": samples_json(audit.samples),
         "split": {"rule": RULE, "test": len(audit.test), "to_learn_from": len(audit.pool)},

@@ -8,11 +8,11 @@ from statistics import median_low
 
 from model_zoo.split import RULE
 from model_zoo.style.audit import Audit
-from model_zoo.style.audit_bench import TARGET
 from model_zoo.style.audit_journal import Run, of_size
 from model_zoo.style.audit_plan import DRAWS
+from model_zoo.style.audit_runner import TARGET
 from model_zoo.style.bot import Bot, bot
-from model_zoo.style.curve import Curve, Reached, with_untaught
+from model_zoo.style.curve import Curve, Reached, with_zero_shot
 from model_zoo.style.curve_text import interval_in_words, share_in_words
 from model_zoo.style.figures import Figures, Share, measure
 from model_zoo.style.protection import Finding, findings
@@ -53,10 +53,10 @@ class AuditReport:
     @property
     def reached(self) -> tuple[Reached, ...]:
         """The same for every target; 0 samples where it is reached without any."""
-        return _reached(self.curve, self.untaught)
+        return _reached(self.curve, self.zero_shot)
 
     @property
-    def untaught(self) -> Share:
+    def zero_shot(self) -> Share:
         """Read right without a sample."""
         return self.bots[0].success
 
@@ -77,7 +77,7 @@ class AuditReport:
         most = self.curve.levels[-1]
         return [
             f"{self.headline} (95 % interval: {interval_in_words(self.answer, self.curve)})",
-            f"without samples: {percent(self.untaught.value)} ({percents(*self.untaught.interval)})",
+            f"without samples: {percent(self.zero_shot.value)} ({percents(*self.zero_shot.interval)})",
             f"with {most.size:,}: {percent(most.value)} ({percents(most.low, most.high)}), on "
             f"{count(len(self.audit.test), 'test image')}",
             *self.notes(),
@@ -130,13 +130,13 @@ def make_report(audit: Audit) -> AuditReport:
         chosen[largest],
         figures,
         texts,
-        findings(texts, audit.looks, len(audit.samples.sizes), figures, answers, audit.curve, answer),
+        findings(texts, audit.appearance, len(audit.samples.sizes), figures, answers, audit.curve, answer),
         tuple(bot(size, share) for size, share in shares.items()),
     )
 
 
-def _reached(curve: Curve, untaught: Share) -> tuple[Reached, ...]:
-    return tuple(with_untaught(it, untaught.value, untaught.interval) for it in curve.reached)
+def _reached(curve: Curve, zero_shot: Share) -> tuple[Reached, ...]:
+    return tuple(with_zero_shot(it, zero_shot.value, zero_shot.interval) for it in curve.reached)
 
 
 def _median(audit: Audit, runs: Sequence[Run]) -> Run:

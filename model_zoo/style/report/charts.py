@@ -15,12 +15,12 @@ LEFT, RIGHT, TOP, BOTTOM = 60, 14, 14, 50
 _ZERO = 44
 
 
-def learning_curve(curve: Curve, untaught: float, reached: Reached) -> str:
+def learning_curve(curve: Curve, zero_shot: float, reached: Reached) -> str:
     """Accuracy over the number of samples: draws, fit, interval, and where the target is reached.
 
     Args:
         curve: with at least one size.
-        untaught: share read right without samples, drawn at 0.
+        zero_shot: share read right without samples, drawn at 0.
         reached: the target, and where it is reached.
     """
     sizes = [level.size for level in curve.levels]
@@ -39,12 +39,12 @@ def learning_curve(curve: Curve, untaught: float, reached: Reached) -> str:
         marks += [_dot(x(point.size), _y(right / point.test)) for right in point.right]
     zero = LEFT + _ZERO / 2
     marks += [
-        f'<rect class="zero" x="{zero - 4:.1f}" y="{_y(untaught) - 4:.1f}" width="8" height="8"/>',
+        f'<rect class="zero" x="{zero - 4:.1f}" y="{_y(zero_shot) - 4:.1f}" width="8" height="8"/>',
         f'<text class="name" x="{zero:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">0</text>',
         _axis_title("labelled images learnt from"),
     ]
     told = ", ".join(f"{percent(level.value)} with {level.size:,}" for level in curve.levels)
-    return _svg(marks, f"Read right: {percent(untaught)} without samples, {told}")
+    return _svg(marks, f"Read right: {percent(zero_shot)} without samples, {told}")
 
 
 def over_time(points: Sequence[tuple[float, float]], told: str) -> str:

@@ -16,7 +16,7 @@ SMALLEST = 16  # pixels, either way
 
 
 @dataclass(frozen=True)
-class Wish:
+class ExampleOptions:
     """What the images are to be like; None is drawn.
 
     Attributes:

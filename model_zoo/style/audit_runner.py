@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from model_zoo.split import LabelledFile
-from model_zoo.style.attack import Attacker, Known, Outcome
+from model_zoo.style.attack import Attacker, LabelFormat, Outcome
 from model_zoo.style.audit_journal import Run, of_size
 from model_zoo.style.audit_plan import draw, training_seed
 from model_zoo.style.curve import REDRAWS, Curve, Point, fit
@@ -56,7 +56,7 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class Bench:
+class Runner:
     """What the runs of one audit share; fields as for `audit`, `total` in seconds."""
 
     samples: Samples
@@ -77,23 +77,23 @@ class Bench:
         """Seconds for runs."""
         return self.total - max(_RESERVE, _RESERVE_SHARE * self.total) - self.clock()
 
-    def untaught(self) -> Run:
+    def zero_shot(self) -> Run:
         """The run that learns nothing."""
         self._tell("reading without samples")
-        self.attacker.untaught(
+        self.attacker.zero_shot(
             self.test[:1], self._known()
         )  # loads and compiles, which only the first reading does
         start = self.clock()
-        outcome = self.attacker.untaught(self.test, self._known())
+        outcome = self.attacker.zero_shot(self.test, self._known())
         return self._run(0, 0, 0, 0.0, start, outcome)
 
-    def taught(self, size: int, number: int, seconds: float) -> Run:
+    def fine_tuned(self, size: int, number: int, seconds: float) -> Run:
         """One run, judged."""
         what = f"{size} samples, draw {number + 1}"
         self._tell(what)
         start = self.clock()
         drawn = draw(self.pool, size, number, self.seed)
-        outcome = self.attacker.taught(
+        outcome = self.attacker.fine_tuned(
             drawn,
             self.test,
             self._known(),
@@ -132,8 +132,8 @@ class Bench:
             tuple(round(it, 6) for it in outcome.probabilities),
         )
 
-    def _known(self) -> Known:
-        return Known(self.samples.charset, self.samples.min_length, self.samples.max_length)
+    def _known(self) -> LabelFormat:
+        return LabelFormat(self.samples.charset, self.samples.min_length, self.samples.max_length)
 
     def _tell(self, doing: str) -> None:
         self.on_progress(Progress(self.clock(), self.total, doing))

@@ -15,7 +15,7 @@ _HEIGHT, _WIDTH = 32, 96  # to which all are squeezed, in pixels
 
 
 @dataclass(frozen=True)
-class Looks:
+class Appearance:
     """What some images look like, all in grey.
 
     Attributes:
@@ -32,7 +32,7 @@ class Looks:
     common: float
 
 
-def look_at(files: Sequence[LabelledFile]) -> Looks:
+def measure_appearance(files: Sequence[LabelledFile]) -> Appearance:
     """Measure at most `MOST` images, evenly spread over `files`, at least two of them.
 
     Raises:
@@ -47,4 +47,6 @@ def look_at(files: Sequence[LabelledFile]) -> Looks:
     own = float(pixels.var(axis=0, ddof=1).mean())
     shared = float(pixels.mean(axis=0).var()) - own / len(greys)
     low, high = np.percentile(medians, [5, 95])
-    return Looks(len(greys), float(low), float(high), min(max(shared / total, 0.0), 1.0) if total else 1.0)
+    return Appearance(
+        len(greys), float(low), float(high), min(max(shared / total, 0.0), 1.0) if total else 1.0
+    )
