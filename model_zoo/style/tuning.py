@@ -169,7 +169,7 @@ class _Tuning:
             normalise=self._normalise,
             recipe=recipe,
             device=self._device,
-            synthetic=self._epochs(number),
+            per_epoch=self._epochs(number),
             start=self._best,
             beam=False,
         )

@@ -22,7 +22,8 @@ from model_zoo.training.metrics import measure
 from model_zoo.training.recipe import Recipe
 from model_zoo.training.schedule import rates
 
-Synthetic = Callable[[int], LabelledImages]
+# The images of an epoch (0, 1, ...): another draw each time, but always the same number.
+EpochImages = Callable[[int], LabelledImages]
 
 
 class Fit:
@@ -31,13 +32,15 @@ class Fit:
     Args:
         network: takes (N, 1, H, W), gives log-probabilities (N, T, C); trained in place. One that also has
             `positions` gives (N, L, C) logits there and is trained by cross entropy instead of CTC.
-        training: the labelled images; None where all are synthetic.
+        training: images that every epoch goes over; None: there is nothing but `per_epoch`.
         validation: measured after every epoch; None: nothing is measured.
         charset: of the network's classes.
         normalise: what the network expects.
         recipe: of the run.
         device: where it runs.
-        synthetic: gives the generated images of an epoch (0, 1, ...), the same number each time; None: none.
+        per_epoch: gives what an epoch goes over beside `training`, as generated images, or a choice of the
+            labelled ones with generated ones among them; None: nothing. Its `close`, if it has one, is called
+            by `close`.
         start: weights to begin with, as of `state_dict`; None: the network's own.
         compiled: whether the network's forward and backward pass go through `torch.compile`.
         beam: whether the validation images are also read by a beam search, which takes longer than training.
@@ -56,15 +59,15 @@ class Fit:
         normalise: Normalisation,
         recipe: Recipe,
         device: torch.device | str = "cpu",
-        synthetic: Synthetic | None = None,
+        per_epoch: EpochImages | None = None,
         start: Mapping[str, torch.Tensor] | None = None,
         compiled: bool = False,
         beam: bool = True,
     ) -> None:
         self.charset, self.normalise, self.recipe = charset, normalise, recipe
-        self.training, self.validation, self.synthetic = training, validation, synthetic
+        self.training, self.validation, self.per_epoch = training, validation, per_epoch
         self.device, self._beam = torch.device(device), beam
-        if training is None and synthetic is None:
+        if training is None and per_epoch is None:
             raise DataError("there is no image to train on; give labelled images, or --synthetic")
         if start is not None:
             network.load_state_dict(start)
@@ -83,7 +86,7 @@ class Fit:
 
     def close(self) -> None:
         """Stop what draws the images of epochs to come; nothing is trained afterwards."""
-        if (stop := getattr(self.synthetic, "close", None)) is not None:
+        if (stop := getattr(self.per_epoch, "close", None)) is not None:
             stop()
 
     def run(self, on_epoch: Callable[[EpochLog], None] = lambda log: None) -> list[EpochLog]:
@@ -134,12 +137,12 @@ class Fit:
 
     def images(self, epoch: int) -> LabelledImages:
         """What is trained on in an epoch (0, 1, ...), before augmentation."""
-        generated = None if self.synthetic is None else self.synthetic(epoch)
-        if generated is None or self.training is None:
-            images = generated or self.training
+        drawn = None if self.per_epoch is None else self.per_epoch(epoch)
+        if drawn is None or self.training is None:
+            images = drawn or self.training
             assert images is not None, "checked at the start"
             return images
-        return self.training + generated
+        return self.training + drawn
 
     def _pass_over(self, images: LabelledImages) -> tuple[float, float]:
         """One pass in a random order; the state moves on by one epoch.

@@ -11,7 +11,7 @@ from model_zoo.generators import varied
 from model_zoo.generators.labels import KAPTCHA_SLOTS, draw_label, random_source
 from model_zoo.preprocess import resize_grey, to_batch
 from model_zoo.training.data import LabelledImages
-from model_zoo.training.fit import Synthetic
+from model_zoo.training.fit import EpochImages
 from model_zoo.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def lengths(recipe: Recipe) -> tuple[int, int]:
 
 def synthetic_images(
     recipe: Recipe, charset: Charset, length: tuple[int, int], size: tuple[int, int], *, goes_on: bool = False
-) -> Synthetic:
+) -> EpochImages:
     """What gives the generated images of every epoch.
 
     Args:

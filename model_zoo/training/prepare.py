@@ -19,7 +19,7 @@ from model_zoo.solver import find_device
 from model_zoo.split import LabelledFile, check_lengths, data_hash, labelled_files
 from model_zoo.training import data
 from model_zoo.training.data import LabelledImages, Normalisation
-from model_zoo.training.fit import Fit, Synthetic, seed_epoch
+from model_zoo.training.fit import EpochImages, Fit, seed_epoch
 from model_zoo.training.generated import alphabet, held_out, lengths, synthetic_images
 from model_zoo.training.recipe import Recipe
 from model_zoo.training.selection import Selection, select
@@ -147,7 +147,7 @@ class Prepared:
             ),
             recipe=options.recipe if start is None else replace(options.recipe, start=start.name),
             device=device,
-            synthetic=synthetic,
+            per_epoch=synthetic,
             start=None if start is None else weights_for(start, self.architecture, network),
             compiled=options.compiled,
         )
@@ -155,7 +155,7 @@ class Prepared:
     def _load(self, files: tuple[LabelledFile, ...]) -> LabelledImages | None:
         return data.load_images(files, self.options.height, self.options.width) if files else None
 
-    def _synthetic(self) -> Synthetic | None:
+    def _synthetic(self) -> EpochImages | None:
         recipe = self.options.recipe
         if not recipe.synthetic:
             return None
@@ -221,7 +221,7 @@ def _architecture(options: TrainOptions, start: Start | None) -> tuple[str, dict
 
 
 def _normalisation(
-    recipe: Recipe, start: Start | None, training: LabelledImages | None, synthetic: Synthetic | None
+    recipe: Recipe, start: Start | None, training: LabelledImages | None, synthetic: EpochImages | None
 ) -> Normalisation:
     """Of the start's card; else of what is trained on, if the recipe wants one."""
     if start is not None:

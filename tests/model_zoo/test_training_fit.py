@@ -174,8 +174,8 @@ def test_all_images_may_be_synthetic_or_some_of_them() -> None:
         epochs.append(epoch)
         return some_images(6)
 
-    assert [log.images for log in a_fit(RECIPE, training=None, synthetic=synthetic).run()] == [6, 6]
-    assert [log.images for log in a_fit(RECIPE, synthetic=synthetic).run()] == [16, 16]
+    assert [log.images for log in a_fit(RECIPE, training=None, per_epoch=synthetic).run()] == [6, 6]
+    assert [log.images for log in a_fit(RECIPE, per_epoch=synthetic).run()] == [16, 16]
     assert epochs == [0, 1, 0, 1]
 
 
@@ -232,7 +232,7 @@ def test_a_fit_closes_what_draws_its_images(closable: bool) -> None:
     if closable:
         Drawing.close = lambda self: closed.append(self)  # type: ignore[attr-defined]
     drawing = Drawing()
-    fit = a_fit(Recipe(epochs=1), synthetic=drawing)
+    fit = a_fit(Recipe(epochs=1), per_epoch=drawing)
 
     fit.close()
 
