@@ -13,7 +13,7 @@ from model_zoo.training.data import LabelledImages
 # the validation images are read and the clock is looked at.
 LEAST_IMAGES, MOST_IMAGES = 384, 4_096
 
-# Generated images in the style's alphabet and lengths keep what the body knows, which a few images would
+# Generated images in the style's alphabet and lengths keep what the backbone knows, which a few images would
 # overwrite: half of an epoch where there are up to so many images, the smaller a share the more there are.
 AS_MANY_GENERATED = 40
 

@@ -12,7 +12,7 @@ from model_zoo.generators.styles.render import render
 from model_zoo.generators.styles.style import ALL, draw_style
 from model_zoo.preprocess import read_image, resize_grey, to_batch
 from model_zoo.split import LabelledFile
-from model_zoo.style.body import CASES, Case, drawn_as, style_network
+from model_zoo.style.backbone import CASES, Case, drawn_as, style_network
 from model_zoo.style.problems import LONGEST
 from model_zoo.training.data import LabelledImages, Normalisation
 from model_zoo.training.losses import ctc_losses

@@ -1,4 +1,4 @@
-"""The one recipe for every style: from the generic body to a reader of one captcha, within a time budget."""
+"""The one recipe for every style: from the generic backbone to a reader of one captcha, in a time budget."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import nn
 from model_zoo.solver import find_device
 from model_zoo.split import LabelledFile
 from model_zoo.style import notes
-from model_zoo.style.body import copied_weights, style_network
+from model_zoo.style.backbone import copied_weights, style_network
 from model_zoo.style.epochs import Epochs
 from model_zoo.style.looked_at import Inputs, best_case, draw_bank, read_inputs
 from model_zoo.style.reading import read_with

@@ -137,7 +137,7 @@ RECIPES = {
     # No real image at all; then, from there, real images alone.
     "kaptcha-zero": Recipe(epochs=6, synthetic=20_000, augmentation=_LIGHT, precision="bfloat16"),
     "kaptcha": Recipe(epochs=20, learning_rate=1e-3, augmentation=_LIGHT, precision="bfloat16"),
-    # The body that other styles start from.
+    # The backbone that other styles start from.
     "generic": Recipe(
         epochs=46,
         synthetic=40_000,

@@ -16,7 +16,7 @@ from model_zoo.charset import Charset
 from model_zoo.generators.styles.render import render
 from model_zoo.generators.styles.style import DIGITS, draw_style
 from model_zoo.split import LabelledFile
-from model_zoo.style.body import style_network
+from model_zoo.style.backbone import style_network
 from model_zoo.style.tuned import StyleEpoch, Suspect, Tuned
 from model_zoo.style.tuning import STYLE, tune
 from model_zoo.training.data import Normalisation

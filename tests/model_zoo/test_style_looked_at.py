@@ -13,7 +13,7 @@ from styled import quickly, untrained, write_style
 from model_zoo.charset import Charset
 from model_zoo.generators.styles.style import SMALL
 from model_zoo.split import LabelledFile, labelled_files
-from model_zoo.style.body import Case
+from model_zoo.style.backbone import Case
 from model_zoo.style.looked_at import Inputs, best_case, draw_bank, input_width, read_inputs
 from model_zoo.style.reading import read_with
 from model_zoo.style.suspicion import find_suspects, looked_at

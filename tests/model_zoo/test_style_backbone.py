@@ -11,7 +11,7 @@ from model_zoo.architectures import build
 from model_zoo.cards import find_card
 from model_zoo.charset import Charset
 from model_zoo.errors import DataError
-from model_zoo.style.body import CASES, Case, copied_weights, drawn_as, style_network
+from model_zoo.style.backbone import CASES, Case, copied_weights, drawn_as, style_network
 from model_zoo.training.start import Start, load_start
 
 SMALL = {"channels": [4, 4, 8, 8], "hidden": 8}

@@ -1,4 +1,4 @@
-"""The generic model as the start of another: its features as they are, a head for the style's characters."""
+"""The generic model as a backbone: its features as they are, with a head for the style's characters."""
 
 from __future__ import annotations
 
