@@ -10,6 +10,7 @@ from typing import IO, Any
 import click
 
 from model_zoo.errors import ZooError
+from model_zoo.interrupts import interrupts_after_imports
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
@@ -43,7 +44,8 @@ class ZooGroup(click.Group):
     def main(self, *args: Any, **settings: Any) -> Any:
         """Run as a program; help goes the same way as the answer of a command, so it may fail likewise."""
         try:
-            return super().main(*args, **settings)
+            with interrupts_after_imports("model_zoo"):
+                return super().main(*args, **settings)
         except OSError as error:  # BrokenPipeError is click's: it ends in silence
             if error.filename is None:
                 _forget_output()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from model_zoo.env_options import FiniteRange, option, reading_options
+from model_zoo.interrupts import interrupts_after_imports
 from model_zoo.visible import visible
 from producer.errors import (
     EXIT_CTRL_C,
@@ -58,6 +59,11 @@ Exit codes:
 
 class _Group(click.Group):
     """Turns our errors into one sentence and an exit code, for every command alike."""
+
+    def main(self, *args: Any, **settings: Any) -> Any:
+        """Run as a program."""
+        with interrupts_after_imports("producer", "worker", "model_zoo"):
+            return super().main(*args, **settings)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
