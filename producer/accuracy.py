@@ -9,10 +9,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Container, Iterable
-from typing import TypeVar
 
-from rapidfuzz.distance import Levenshtein
-
+from model_zoo.figures import Edit, Share, edits_of, most_frequent, most_missed
 from producer.allowed import Allowed
 from producer.decoding import listed
 from producer.figures import (
@@ -21,10 +19,7 @@ from producer.figures import (
     MAX_WRONG_KEPT,
     AccuracyReport,
     CharacterRow,
-    Confusion,
-    EditKind,
     LengthRow,
-    Share,
     WrongAnswer,
 )
 from producer.labels import LabelSource, StemLabels
@@ -37,9 +32,6 @@ FEW_LABELS = 100  # below it, an exact match of 100 % still leaves 3.7 points an
 
 # Probabilities are summed in whole units, this many to 1, because a sum of floats depends on its order.
 _PROBABILITY_UNITS = 10**12
-
-_K = TypeVar("_K", str, tuple[EditKind, str, str])
-_KINDS: dict[str, EditKind] = {"replace": "replaced", "insert": "inserted", "delete": "deleted"}
 
 
 def measure(
@@ -90,7 +82,7 @@ class _Tally:
         self.lengths_right: Counter[int] = Counter()
         self.characters: Counter[str] = Counter()
         self.characters_right: Counter[str] = Counter()
-        self.confusions: Counter[tuple[EditKind, str, str]] = Counter()
+        self.confusions: Counter[Edit] = Counter()
         self.probability_units: Counter[bool] = Counter()  # summed over right and over wrong answers
         self.probabilities: Counter[bool] = Counter()
         self._wrong: Smallest[WrongAnswer] = Smallest(MAX_WRONG_KEPT)
@@ -167,13 +159,9 @@ class _Tally:
         )
 
     def _add_edits(self, label: str, answer: str) -> None:
-        edits = Levenshtein.editops(label, answer)
+        edits = edits_of(label, answer)
         self.edits += len(edits)
-        for edit in edits:
-            kind = _KINDS[edit.tag]
-            expected = "" if kind == "inserted" else label[edit.src_pos]
-            given = "" if kind == "deleted" else answer[edit.dest_pos]
-            self.confusions[kind, expected, given] += 1
+        self.confusions.update(edits)
 
     def _add_wrong(self, line: ResultLine, label: str, text: str) -> None:
         probability = _finite(line.probability)
@@ -193,7 +181,7 @@ class _Tally:
         return AccuracyReport(
             images=self.images,
             answered=self.answered,
-            errors=dict(_most_frequent(self.errors)),
+            errors=dict(_ranked(self.errors)),
             labels=labels.name,
             ignore_case=self._ignore_case,
             exact_match=_share(self.right, self.labelled),
@@ -204,32 +192,21 @@ class _Tally:
             by_length=tuple(
                 LengthRow(n, Share(self.lengths_right[n], self.lengths[n])) for n in sorted(self.lengths)
             ),
-            by_character=self._character_rows(),
-            confusions=self._confusion_rows(),
+            by_character=tuple(
+                CharacterRow(c, share) for c, share in most_missed(self.characters_right, self.characters)
+            ),
+            confusions=tuple(most_frequent(self.confusions, self.characters)[:MAX_CONFUSIONS_KEPT]),
             confusions_total=self.confusions.total(),
             wrong=self._wrong.items(),
             wrong_total=self.labelled_answered - self._sure.unsure_labelled - self.right,
             outside_charset=None if self._charset is None else self.outside,
             ruled_out=None if self._allowed.has_lost_words else self.ruled_out,
-            outside_characters=tuple(
-                c for c, _ in _most_frequent(self.outside_characters)[:MAX_OUTSIDE_KEPT]
-            ),
+            outside_characters=tuple(c for c, _ in _ranked(self.outside_characters)[:MAX_OUTSIDE_KEPT]),
             mean_probability_right=self._mean(True),
             mean_probability_wrong=self._mean(False),
             notes=tuple(self._notes(labels)),
             sure=self._sure.figures(),
             seen=self._seen.figures(),
-        )
-
-    def _character_rows(self) -> tuple[CharacterRow, ...]:
-        rows = [CharacterRow(c, Share(self.characters_right[c], n)) for c, n in self.characters.items()]
-        # By misses, not by share: a character seen once and missed once says little.
-        return tuple(sorted(rows, key=lambda r: (-r.missed, r.accuracy.value, r.character)))
-
-    def _confusion_rows(self) -> tuple[Confusion, ...]:
-        return tuple(
-            Confusion(kind, expected, given, count, self.characters[expected])
-            for (kind, expected, given), count in _most_frequent(self.confusions)[:MAX_CONFUSIONS_KEPT]
         )
 
     def _notes(self, labels: LabelSource) -> Iterable[str]:
@@ -274,6 +251,6 @@ def _share(right: int, n: int) -> Share | None:
     return Share(right, n) if n else None
 
 
-def _most_frequent(counts: Counter[_K]) -> list[tuple[_K, int]]:
+def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:
     """Largest count first; equal counts in the order of their keys, so that no order of lines shows."""
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))

@@ -4,59 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
+from model_zoo.figures import Confusion, Share
 from model_zoo.overlap import overlap_warning
-from model_zoo.statistics import wilson_interval
 from worker.contract import Candidate
 
 MAX_WRONG_KEPT = 1000  # wrong answers kept for the reader, most confident first; all are counted
 MAX_CONFUSIONS_KEPT = 100
 MAX_OUTSIDE_KEPT = 20  # examples of characters that could not be answered
-
-EditKind = Literal["replaced", "inserted", "deleted"]
-
-
-@dataclass(frozen=True)
-class Share:
-    """`right` of `n`, with the 95 % Wilson interval of the share behind it.
-
-    Attributes:
-        right: how many were right.
-        n: of how many, at least 1.
-    """
-
-    right: int
-    n: int
-
-    @property
-    def value(self) -> float:
-        """The share, 0 to 1."""
-        return self.right / self.n
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """(low, high), both within [0, 1]."""
-        return wilson_interval(self.right, self.n)
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """One kind of edit between a label and its answer, over all answered images with a label.
-
-    Attributes:
-        kind: `replaced`, `inserted` (the answer has a character too many) or `deleted` (one too few).
-        label_character: what should stand there; empty for `inserted`.
-        answer_character: what stands there; empty for `deleted`.
-        count: how often.
-        occurrences: of `label_character` in all labels; 0 for `inserted`.
-    """
-
-    kind: EditKind
-    label_character: str
-    answer_character: str
-    count: int
-    occurrences: int
 
 
 @dataclass(frozen=True)

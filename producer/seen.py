@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from producer.figures import SeenFigures, Share
+from model_zoo.figures import Share
+from producer.figures import SeenFigures
 
 
 class SeenTally:

@@ -6,8 +6,9 @@ another probability.
 
 from __future__ import annotations
 
+from model_zoo.figures import Share
 from model_zoo.sure import is_unsure
-from producer.figures import Share, SureFigures
+from producer.figures import SureFigures
 
 
 class SureTally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from model_zoo.style.figures import Share
+from model_zoo.figures import Share
 
 ATTEMPTS = (1, 3, 5, 10)
 

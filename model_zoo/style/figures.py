@@ -1,6 +1,6 @@
 """How well labelled images were read: shares with their intervals, by character, position and length.
 
-The figures are those of docs/report.md, over answers that stand in memory.
+The figures are those of docs/report.md (`model_zoo.figures`), over answers that stand in memory.
 """
 
 from __future__ import annotations
@@ -10,10 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from rapidfuzz.distance import Levenshtein
-
+from model_zoo.figures import Confusion, Edit, Share, edits_of, most_frequent, most_missed
 from model_zoo.split import LabelledFile
-from model_zoo.statistics import wilson_interval
 
 _Key = TypeVar("_Key", str, int)
 
@@ -32,46 +30,6 @@ class Answer(Protocol):
     @property
     def probability(self) -> float:
         """Of the text, within [0, 1]."""
-
-
-@dataclass(frozen=True)
-class Share:
-    """So many of so many.
-
-    Attributes:
-        right: how often it went well.
-        n: how often it was tried; may be 0, then `value` is 0 and the interval says that nothing is known.
-    """
-
-    right: int
-    n: int
-
-    @property
-    def value(self) -> float:
-        """`right` / `n`."""
-        return self.right / self.n if self.n else 0.0
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The 95 % Wilson interval (`model_zoo.statistics`)."""
-        return wilson_interval(self.right, self.n)
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """An edit that turns labels into answers.
-
-    Attributes:
-        kind: `replace`, `insert` (read what is not there) or `delete` (left out).
-        label: the character of the label; empty where one was inserted.
-        read: the character of the answer; empty where one was left out.
-        times: how often.
-    """
-
-    kind: str
-    label: str
-    read: str
-    times: int
 
 
 @dataclass(frozen=True)
@@ -100,7 +58,7 @@ class Figures:
 def measure(answers: Sequence[Answer]) -> Figures:
     """The figures of some answers, in any order; none gives shares of 0 of 0."""
     character, position, length = _Tally[str](), _Tally[int](), _Tally[int]()
-    edits: Counter[tuple[str, str, str]] = Counter()
+    edits: Counter[Edit] = Counter()
     for answer in answers:
         label, text = answer.file.label, answer.text
         length.add(len(label), text == label)
@@ -108,27 +66,17 @@ def measure(answers: Sequence[Answer]) -> Figures:
             hit = text[place : place + 1] == wanted
             character.add(wanted, hit)
             position.add(place, hit)
-        edits.update(_edits(label, text))
-    by_character = sorted(character.shares(), key=lambda row: (row[1].right - row[1].n, row[0]))
+        edits.update(edits_of(label, text))
     wrong = (answer for answer in answers if answer.text != answer.file.label)
     return Figures(
         exact_match=Share(sum(length.right.values()), sum(length.n.values())),
         characters=Share(sum(character.right.values()), sum(character.n.values())),
-        by_character=tuple(by_character),
+        by_character=tuple(most_missed(character.right, character.n)),
         by_position=tuple(share for _, share in sorted(position.shares())),
         by_length=tuple(sorted(length.shares())),
-        confusions=tuple(
-            Confusion(*edit, times)
-            for edit, times in sorted(edits.items(), key=lambda item: (-item[1], item[0]))
-        ),
+        confusions=tuple(most_frequent(edits, character.n)),
         wrong=tuple(sorted(wrong, key=lambda it: (-it.probability, it.file.path.as_posix()))),
     )
-
-
-def _edits(label: str, text: str) -> Iterable[tuple[str, str, str]]:
-    for edit in Levenshtein.editops(label, text).as_list():
-        kind, at, to = str(edit[0]), int(edit[1]), int(edit[2])
-        yield kind, "" if kind == "insert" else label[at], "" if kind == "delete" else text[to]
 
 
 class _Tally(Generic[_Key]):

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from model_zoo.figures import Share
 from model_zoo.statistics import wilson_interval
 from model_zoo.style.appearance import Appearance
 from model_zoo.style.curve import Curve, Reached
 from model_zoo.style.curve_text import in_words, share_in_words
-from model_zoo.style.figures import Answer, Figures, Share
+from model_zoo.style.figures import Answer, Figures
 from model_zoo.style.texts import Texts
 from model_zoo.told import count, percent, percents
 from model_zoo.visible import visible_character
@@ -188,9 +189,9 @@ def _confusable(figures: Figures, answers: Sequence[Answer]) -> Finding:
     title = "Characters that look alike"
     pairs: Counter[frozenset[str]] = Counter()
     for it in figures.confusions:
-        if it.kind == "replace":
-            pairs[frozenset((it.label, it.read))] += it.times
-    edits = sum(it.times for it in figures.confusions)
+        if it.kind == "replaced":
+            pairs[frozenset((it.label_character, it.answer_character))] += it.count
+    edits = sum(it.count for it in figures.confusions)
     ranked = sorted(pairs.items(), key=lambda item: (-item[1], sorted(item[0])))
     often = [pair for pair, times in ranked[:3] if times > 1]
     if not often:

@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from producer.figures import Confusion, SeenFigures, Share, SureFigures, WrongAnswer
+from model_zoo.figures import confusion_json, share_json
+from producer.figures import SeenFigures, SureFigures, WrongAnswer
 from producer.report.summary import RunSummary
 
 REPORT_VERSION = 1
@@ -79,20 +80,20 @@ def _decoding(summary: RunSummary) -> dict[str, Any]:
 def _accuracy(summary: RunSummary) -> dict[str, Any]:
     accuracy = summary.accuracy
     return {
-        "exact_match": _share(accuracy.exact_match),
-        "answered_exact_match": _share(accuracy.answered_exact_match),
+        "exact_match": share_json(accuracy.exact_match),
+        "answered_exact_match": share_json(accuracy.answered_exact_match),
         "character_accuracy": accuracy.character_accuracy,
         "character_error_rate": accuracy.character_error_rate,
         "label_characters": accuracy.label_characters,
         "characters_right": accuracy.characters_right,
         "edits": accuracy.edits,
         "by_length": [
-            {"length": row.length, **(_share(row.exact_match) or {})} for row in accuracy.by_length
+            {"length": row.length, **(share_json(row.exact_match) or {})} for row in accuracy.by_length
         ],
         "by_character": [
-            {"character": row.character, **(_share(row.accuracy) or {})} for row in accuracy.by_character
+            {"character": row.character, **(share_json(row.accuracy) or {})} for row in accuracy.by_character
         ],
-        "confusions": [_confusion(confusion) for confusion in accuracy.confusions],
+        "confusions": [confusion_json(confusion) for confusion in accuracy.confusions],
         "confusions_total": accuracy.confusions_total,
         "wrong_answers": [_wrong(answer) for answer in accuracy.wrong],
         "wrong_total": accuracy.wrong_total,
@@ -108,20 +109,13 @@ def _accuracy(summary: RunSummary) -> dict[str, Any]:
     }
 
 
-def _share(share: Share | None) -> dict[str, Any] | None:
-    if share is None:
-        return None
-    low, high = share.interval
-    return {"value": share.value, "low": low, "high": high, "n": share.n, "right": share.right}
-
-
 def _seen(seen: SeenFigures) -> dict[str, Any] | None:
     if not seen.known:
         return None
     return {
         "images": seen.seen,
         "compared": seen.known,
-        "exact_match_unseen": _share(seen.exact_match_unseen),
+        "exact_match_unseen": share_json(seen.exact_match_unseen),
     }
 
 
@@ -131,18 +125,8 @@ def _unsure(sure: SureFigures | None) -> dict[str, Any] | None:
     return {
         "answers": sure.answers,
         "right": sure.right,
-        "precision": _share(sure.precision),
-        "coverage": _share(sure.coverage),
-    }
-
-
-def _confusion(confusion: Confusion) -> dict[str, Any]:
-    return {
-        "kind": confusion.kind,
-        "label": confusion.label_character,
-        "answer": confusion.answer_character,
-        "count": confusion.count,
-        "occurrences": confusion.occurrences,
+        "precision": share_json(sure.precision),
+        "coverage": share_json(sure.coverage),
     }
 
 

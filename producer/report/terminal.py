@@ -104,8 +104,8 @@ class _TerminalReport:
         shown = self._accuracy.confusions[:_CONFUSIONS_SHOWN]
         table = self._table("Confusions", ("edit", ""), ("times", "right"))
         for confusion in shown:
-            times = self._text(wording.times(confusion))
-            table.add_row(self._text(wording.confusion(confusion)), times)
+            times = self._text(confusion.times)
+            table.add_row(self._text(confusion.in_words), times)
         return self._more(table, len(self._accuracy.confusions) - len(shown))
 
     def _characters(self) -> Table | None:

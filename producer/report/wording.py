@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from model_zoo.figures import Share
 from model_zoo.told import count as count
 from model_zoo.told import percent as percent
 from model_zoo.told import percents
 from model_zoo.told import probability as probability
 from model_zoo.told import seconds as seconds
-from model_zoo.visible import visible_character
 from producer.decoding import SCANT_MASS, HeldConstraint, LexiconFacts
-from producer.figures import AccuracyReport, Confusion, Share, SureFigures
+from producer.figures import AccuracyReport, SureFigures
 from producer.report.summary import CardAccuracy, ModelFacts, RunSummary, WorkerFacts
 
 MAX_WORKERS_NAMED = 20
@@ -116,19 +116,6 @@ def partial(summary: RunSummary) -> str:
         f"Partial report: {summary.unanswered:,} of {count(summary.images, 'image')} {verb} no answer yet. "
         f"All figures are about the other {summary.accuracy.images:,}; 'producer resume' sends the rest."
     )
-
-
-def confusion(edit: Confusion) -> str:
-    """What happened to a character: "n read as m", "n left out", "m added"."""
-    expected, given = visible_character(edit.label_character), visible_character(edit.answer_character)
-    if edit.kind == "replaced":
-        return f"{expected} read as {given}"
-    return f"{expected} left out" if edit.kind == "deleted" else f"{given} added"
-
-
-def times(edit: Confusion) -> str:
-    """How many of the character's occurrences went this way; a character too many is of none."""
-    return f"{edit.count:,} of {edit.occurrences:,}" if edit.occurrences else f"{edit.count:,}"
 
 
 def run_facts(summary: RunSummary) -> tuple[Fact, ...]:

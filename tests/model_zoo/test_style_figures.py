@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from model_zoo.figures import Confusion, Share, share_json
 from model_zoo.split import LabelledFile
-from model_zoo.style.figures import Confusion, Share, measure
+from model_zoo.style.figures import measure
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,9 @@ def test_figures_of_answers_made_by_hand() -> None:
     assert figures.by_position == (Share(3, 4), Share(3, 4), Share(1, 2))
     assert figures.by_length == ((2, Share(0, 2)), (3, Share(1, 2)))
     assert figures.confusions == (
-        Confusion("delete", "b", "", 1),
-        Confusion("insert", "", "1", 1),
-        Confusion("replace", "2", "1", 1),
+        Confusion("deleted", "b", "", 1, 3),
+        Confusion("inserted", "", "1", 1, 0),
+        Confusion("replaced", "2", "1", 1, 2),
     )
     assert [(it.file.label, it.text) for it in figures.wrong] == [("b2", "2"), ("ab2", "ab1"), ("a1", "a11")]
 
@@ -51,3 +52,4 @@ def test_of_no_answers_nothing_is_known() -> None:
 
     assert (figures.exact_match, figures.by_character, figures.wrong) == (Share(0, 0), (), ())
     assert (figures.exact_match.value, figures.exact_match.interval) == (0.0, (0.0, 1.0))
+    assert share_json(figures.exact_match) is None

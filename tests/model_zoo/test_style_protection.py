@@ -11,12 +11,13 @@ import pytest
 from PIL import Image
 from test_style_figures import Read, read
 
+from model_zoo.figures import Share
 from model_zoo.split import LabelledFile
 from model_zoo.style.appearance import Appearance, measure_appearance
 from model_zoo.style.bot import bot
 from model_zoo.style.curve import Curve, Level, Point, Reached
 from model_zoo.style.curve_text import in_words, interval_in_words
-from model_zoo.style.figures import Share, measure
+from model_zoo.style.figures import measure
 from model_zoo.style.protection import Finding, findings
 from model_zoo.style.texts import look_at_texts
 

@@ -110,12 +110,15 @@ def test_the_json_has_every_number(samples: Samples, tmp_path: Path) -> None:
     assert [it["validation_exact_match"] for it in told["training"]["epochs"]] == [0.25, 0.75, 1.0]
     assert told["model"] == {"charset": samples.charset, "height": 48, "width": 192, "time_steps": 24}
     assert (told["test"]["exact_match"]["right"], told["test"]["exact_match"]["n"]) == (n - 2, n)
-    assert told["test"]["exact_match"]["interval"] == list(made.figures.exact_match.interval)
-    assert [it["label"] for it in told["test"]["wrong"]] == [it.file.label for it in made.figures.wrong]
+    exact = told["test"]["exact_match"]
+    assert (exact["low"], exact["high"]) == made.figures.exact_match.interval
+    assert [it["label"] for it in told["test"]["wrong_answers"]] == [
+        it.file.label for it in made.figures.wrong
+    ]
     assert {it["character"] for it in told["test"]["by_character"]} == set(samples.charset)
     assert [it["position"] for it in told["test"]["by_position"]] == [1, 2, 3, 4]
     (listed,) = told["suspects"]
-    assert (listed["file"], listed["reading"], listed["probability"]) == ("aaad.bmp", "bbbb", 0.999)
+    assert (listed["file"], listed["text"], listed["probability"]) == ("aaad.bmp", "bbbb", 0.999)
     assert told["command"] == f"producer submit DIR --model {tmp_path / 'mine.json'}"
 
 
@@ -173,7 +176,7 @@ def test_long_lists_are_cut_in_the_page_and_whole_in_the_json(samples: Samples, 
     page = Page((tmp_path / "mine.html").read_text())
     told = json.loads((tmp_path / "mine.report").read_text())
     assert len([tag for tag, _ in page.tags if tag == "img"]) == MAX_WRONG + MAX_SUSPECTS
-    assert len(told["test"]["wrong"]) == len(made.figures.wrong) == MAX_WRONG + 3
+    assert len(told["test"]["wrong_answers"]) == len(made.figures.wrong) == MAX_WRONG + 3
     assert len(told["suspects"]) == MAX_SUSPECTS + 5
     assert f"the first {MAX_WRONG} of them" in page.text
     assert f"the first {MAX_SUSPECTS} of them" in page.text
@@ -224,7 +227,7 @@ def test_a_folder_without_test_images_has_no_figure(samples: Samples, tmp_path: 
 
     assert made.lines()[0] == "mine: no image falls into the test part, so nothing is known of it yet"
     told = json.loads((tmp_path / "mine.report").read_text())
-    assert told["test"]["exact_match"] == {"value": None, "interval": None, "right": 0, "n": 0}
+    assert (told["test"]["exact_match"], told["test"]["character_accuracy"]) == (None, None)
     assert "nothing is known of it yet" in Page((tmp_path / "mine.html").read_text()).text
 
 

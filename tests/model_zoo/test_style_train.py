@@ -154,7 +154,7 @@ def test_a_wrong_label_is_a_suspect_and_no_other(
 
     assert [it["file"] for it in suspects] == [planted[1]]
     assert suspects[0]["label"] == "0000"
-    assert suspects[0]["reading"] == planted[1].split("_")[1]
+    assert suspects[0]["text"] == planted[1].split("_")[1]
     assert planted[1] in (trained[0] / "mine.html").read_text()
 
 

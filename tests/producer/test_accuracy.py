@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import pytest
 
+from model_zoo.figures import Confusion, Share
 from producer import accuracy as accuracy_module
 from producer.accuracy import measure
 from producer.allowed import Allowed
-from producer.figures import CharacterRow, Confusion, LengthRow, Share
+from producer.figures import CharacterRow, LengthRow
 from producer.labels import CsvLabels, LabelSource, NoLabels, StemLabels
 from producer.results import ResultLine
 from worker.contract import AnswerError, Candidate

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
+from model_zoo.figures import Share
 from producer.accuracy import measure
-from producer.figures import Share
 from producer.labels import StemLabels
 from producer.results import ResultLine
 from producer.smallest import Smallest

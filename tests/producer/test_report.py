@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from json_keys import documented, key_paths
 
+from model_zoo.figures import Confusion, Share
 from model_zoo.words import DroppedWords
 from producer.accuracy import measure
 from producer.decoding import DecodingFacts, HeldConstraint, LexiconFacts
-from producer.figures import Confusion, Share
 from producer.labels import LabelSource, NoLabels, StemLabels
 from producer.report import (
     ModelFacts,
@@ -114,30 +113,18 @@ NULLABLE = ("exact_match", "answered_exact_match", "seen_in_training", "seen_in_
 NULLABLE += ("unsure", "unsure.precision", "unsure.coverage")
 
 
-def paths(value: object, prefix: str = "") -> Iterator[str]:
-    """The path of every key: `a`, `a.b`, `a[].b`; the keys of the three open mappings are data."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            path = f"{prefix}.{key}" if prefix else key
-            children = [] if path in ("errors", "skipped_by_reason", "versions") else list(paths(item, path))
-            # An object or a list of them is told by its parts; those that can be null are told too.
-            if not children or path in NULLABLE:
-                yield path
-            yield from children
-    elif isinstance(value, list | tuple):
-        for item in value:
-            if isinstance(item, dict):
-                yield from paths(item, f"{prefix}[]")
+# Of these the keys are data.
+DATA = ("errors", "skipped_by_reason", "versions")
 
 
 def test_the_docs_explain_every_key_of_report_json_and_no_other() -> None:
     table = DOCS.read_text(encoding="utf-8").split("## report.json")[1].split("## report.html")[0]
-    documented = re.findall(r"^\| `([^`]+)` \| .+ \|$", table, flags=re.MULTILINE)
+    told = documented(table)
 
-    assert len(documented) == len(set(documented))
+    assert len(told) == len(set(told))
     sure = measure(LINES, StemLabels(), min_probability=0.25).sure
     summary = replace(full(), accuracy=replace(full().accuracy, sure=sure))
-    assert set(documented) == set(paths(to_json(summary)))
+    assert set(told) == set(key_paths(to_json(summary), data=DATA, nullable=NULLABLE))
 
 
 EMPTY = {
@@ -223,7 +210,7 @@ def test_confusions_are_told_in_words() -> None:
         Confusion("deleted", " ", "", 1, 2),
         Confusion("inserted", "", "\n", 1_000, 0),
     ]
-    told = [f"{wording.confusion(edit)}: {wording.times(edit)}" for edit in edits]
+    told = [f"{edit.in_words}: {edit.times}" for edit in edits]
     assert told == ["n read as m: 12 of 310", "space left out: 1 of 2", "\\n added: 1,000"]
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from model_zoo.figures import Share
 from producer.accuracy import measure
-from producer.figures import Share
 from producer.labels import LabelSource, NoLabels, StemLabels
 from producer.report import ModelFacts, RunSummary, json_text, render_terminal, wording
 from producer.report.page import html_text

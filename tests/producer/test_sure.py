@@ -12,10 +12,11 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
+from model_zoo.figures import Share
 from model_zoo.sure import is_unsure
 from producer.accuracy import measure
 from producer.cli import main
-from producer.figures import LengthRow, Share, SureFigures
+from producer.figures import LengthRow, SureFigures
 from producer.images import FoundImage
 from producer.labels import NoLabels, StemLabels
 from producer.manifest import Request, append_line, read_facts, write_manifest

@@ -5,20 +5,21 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from model_zoo.figures import share_json
 from model_zoo.split import RULE
 from model_zoo.style.audit import Audit
 from model_zoo.style.audit_journal import Run
 from model_zoo.style.audit_runner import TARGET
 from model_zoo.style.bot import Bot
 from model_zoo.style.report.audit_report import AuditReport, method
-from model_zoo.style.report.facts import figures_json, share_json
+from model_zoo.style.report.facts import figures_json
 from model_zoo.style.samples_text import samples_json
 
 VERSION = 1
 
 
 def document(report: AuditReport) -> dict[str, Any]:
-    """As JSON; docs/audit.md names the fields."""
+    """As JSON; docs/audit.md explains every key."""
     audit, curve = report.audit, report.curve
     return {
         "kind": "audit",
@@ -26,7 +27,8 @@ def document(report: AuditReport) -> dict[str, Any]:
         "answer": {
             "target": TARGET,
             "samples": report.answer.samples,
-            "interval": [report.answer.low, report.answer.high],
+            "low": report.answer.low,
+            "high": report.answer.high,
             "smallest_size": curve.levels[0].size,
             "largest_size": curve.levels[-1].size,
             "in_words": report.headline,
@@ -36,14 +38,15 @@ def document(report: AuditReport) -> dict[str, Any]:
         "curve": [
             {
                 "size": level.size,
-                "exact_match": level.value,
-                "interval": [level.low, level.high],
+                "value": level.value,
+                "low": level.low,
+                "high": level.high,
                 "draws": [right / point.test for right in point.right],
             }
             for level, point in zip(curve.levels, curve.points, strict=True)
         ],
         "reached": [
-            {"target": it.target, "samples": it.samples, "interval": [it.low, it.high]}
+            {"target": it.target, "samples": it.samples, "low": it.low, "high": it.high}
             for it in report.reached
         ],
         "at_the_largest_size": {
@@ -88,7 +91,7 @@ def _bot_json(it: Bot) -> dict[str, Any]:
         "success": share_json(it.success),
         "attempts_on_average": None if math.isinf(it.needed) else it.needed,
         "within": [
-            {"attempts": attempts, "chance": chance, "interval": [low, high]}
+            {"attempts": attempts, "chance": chance, "low": low, "high": high}
             for attempts, chance, low, high in it.within
         ],
     }
@@ -99,7 +102,7 @@ def _run_json(audit: Audit, run: Run) -> dict[str, Any]:
         "size": run.size,
         "draw": run.draw,
         "right": audit.right(run),
-        "test": len(audit.test),
+        "n": len(audit.test),
         "characters_shown": run.characters,
         "seconds_allowed": run.allowed,
         "seconds_trained": run.seconds,

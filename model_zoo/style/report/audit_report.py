@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median_low
 
+from model_zoo.figures import Share
 from model_zoo.split import RULE
 from model_zoo.style.audit import Audit
 from model_zoo.style.audit_journal import Run, of_size
@@ -14,7 +15,7 @@ from model_zoo.style.audit_runner import TARGET
 from model_zoo.style.bot import Bot, bot
 from model_zoo.style.curve import Curve, Reached, with_zero_shot
 from model_zoo.style.curve_text import interval_in_words, share_in_words
-from model_zoo.style.figures import Figures, Share, measure
+from model_zoo.style.figures import Figures, measure
 from model_zoo.style.protection import Finding, findings
 from model_zoo.style.reading import Reading
 from model_zoo.style.texts import Texts, look_at_texts

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from model_zoo.style.figures import Figures, Share
+from model_zoo.figures import Share, confusion_json, share_json
+from model_zoo.style.figures import Figures
 from model_zoo.style.problems import TITLES, Samples
 from model_zoo.style.samples_text import shown
 from model_zoo.visible import visible_character
@@ -14,29 +15,23 @@ MAX_CHARACTERS = 100
 MAX_NAMED = 100  # files left out that a page names; the JSON has all
 
 
-def share_json(share: Share) -> dict[str, Any]:
-    """A share with its interval; `value` and `interval` are None where nothing was tried."""
-    known = share.n > 0
-    return {
-        "value": share.value if known else None,
-        "interval": list(share.interval) if known else None,
-        "right": share.right,
-        "n": share.n,
-    }
-
-
 def figures_json(figures: Figures) -> dict[str, Any]:
-    """All figures but the wrong answers."""
+    """All figures but the wrong answers, by the keys of report.json (docs/report.md)."""
+    characters = figures.characters
     return {
         "exact_match": share_json(figures.exact_match),
-        "character_accuracy": share_json(figures.characters),
-        "by_character": [{"character": char, **share_json(share)} for char, share in figures.by_character],
+        "character_accuracy": characters.value if characters.n else None,
+        "label_characters": characters.n,
+        "characters_right": characters.right,
+        "by_character": [
+            {"character": char, **(share_json(share) or {})} for char, share in figures.by_character
+        ],
         "by_position": [
-            {"position": number, **share_json(share)}
+            {"position": number, **(share_json(share) or {})}
             for number, share in enumerate(figures.by_position, start=1)
         ],
-        "by_length": [{"length": length, **share_json(share)} for length, share in figures.by_length],
-        "confusions": [asdict(confusion) for confusion in figures.confusions],
+        "by_length": [{"length": length, **(share_json(share) or {})} for length, share in figures.by_length],
+        "confusions": [confusion_json(confusion) for confusion in figures.confusions],
     }
 
 

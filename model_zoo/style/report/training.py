@@ -150,11 +150,11 @@ def _document(report: TrainingReport) -> dict[str, Any]:
         },
         "test": {
             **figures_json(report.figures),
-            "wrong": [
+            "wrong_answers": [
                 {
                     "file": shown(it.file.path, folder),
                     "label": it.file.label,
-                    "read": it.text,
+                    "text": it.text,
                     "probability": it.probability,
                 }
                 for it in report.figures.wrong
@@ -165,7 +165,7 @@ def _document(report: TrainingReport) -> dict[str, Any]:
                 "file": shown(it.file.path, folder),
                 "part": it.file.part,
                 "label": it.file.label,
-                "reading": it.reading,
+                "text": it.reading,
                 "probability": it.probability,
             }
             for it in tuned.suspects
