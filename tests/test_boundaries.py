@@ -49,6 +49,7 @@ ALLOWED = {
         "model_zoo.language",
         "model_zoo.lexicon",
         "model_zoo.overlap",
+        "model_zoo.page",
         "model_zoo.statistics",
         "model_zoo.stem",
         "model_zoo.sure",
@@ -70,7 +71,7 @@ ALSO_ALLOWED = {
     "model_zoo.generators.styles.lettering": {"cv2"},
     "model_zoo.generators.styles.paper": {"cv2"},
     # The base install brings it; a report is a template.
-    "model_zoo.style.report.page": {"jinja2"},
+    "model_zoo.page": {"jinja2"},
     # The extra `export` brings both.
     "model_zoo.export": {"onnx", "onnxruntime"},
 }

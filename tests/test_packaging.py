@@ -116,7 +116,9 @@ def test_the_wheel_holds_models_with_their_cards(contents: set[str]) -> None:
         pytest.param(r"model_zoo/generators/fonts/LICENSE[^/]*", id="the font's licence"),
         pytest.param(r"producer/report/.+\.(html|j2|jinja)", id="the report's template"),
         pytest.param(r"model_zoo/style/report/.+\.html", id="the templates of the zoo's reports"),
-        pytest.param(r"model_zoo/report\.css", id="what both reports look like"),
+        pytest.param(r"model_zoo/page/base\.html", id="the frame of all reports"),
+        pytest.param(r"model_zoo/page/parts\.html", id="the macros of all reports"),
+        pytest.param(r"model_zoo/page/report\.css", id="what all reports look like"),
         pytest.param(r"captchafleet-[^/]+\.dist-info/licenses/LICENSE", id="our licence"),
     ],
 )

@@ -1,24 +1,15 @@
-"""The report as one self-contained HTML file: no scripts, nothing loaded from anywhere.
-
-The page forbids both itself (Content-Security-Policy): images may only be data: URIs, and the one style sheet
-is allowed by its hash (https://www.w3.org/TR/CSP3/#match-element-to-source-list).
-"""
+"""The report as one self-contained HTML file, made by `model_zoo.page`: what stands in it, in which order."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
-from rapidfuzz.distance import Levenshtein
-
+from model_zoo import page
+from model_zoo.page import Part, parts_of
 from model_zoo.sure import is_unsure
-from model_zoo.visible import visible, visible_character
 from producer.figures import AccuracyReport, WrongAnswer
 from producer.report import wording
 from producer.report.summary import RunSummary
@@ -33,14 +24,6 @@ MAX_ROWS = 1000  # of a table with one image a row
 MAX_UNSURE = 60  # answers shown where nothing could be measured
 MAX_CHARACTERS = 100
 MAX_CONFUSIONS = 25
-
-
-@dataclass(frozen=True)
-class Part:
-    """A piece of a label or an answer, and whether it is where the two differ."""
-
-    text: str
-    changed: bool
 
 
 @dataclass(frozen=True)
@@ -90,19 +73,13 @@ def write_html(
 def html_text(summary: RunSummary, lines: Iterable[ResultLine], directory: Path | None = None) -> str:
     """The report as HTML; arguments as for `write_html`."""
     failed, unsure = _pick(lines, _wanted(summary.accuracy))
-    style = "".join(
-        resources.files(package).joinpath(name).read_text(encoding="utf-8")
-        for package, name in (("model_zoo", "report.css"), (__package__, "page.css"))
-    )
-    template = _environment().from_string(
-        resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
-    )
-    return template.render(
+    return page.render(
+        __package__,
+        "page.html",
+        title=f"Accuracy report: {summary.directory}",
         summary=summary,
         accuracy=summary.accuracy,
         wording=wording,
-        style=style,
-        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii"),
         meanings=ERROR_CODES,
         failed=failed,
         wrong=_rows(summary.accuracy.wrong, directory),
@@ -145,30 +122,10 @@ def _rows(images: Iterable[WrongAnswer | ResultLine], directory: Path | None) ->
             ImageRow(
                 file=image.file,
                 picture=None if shown is None else thumbnail(shown, image.file),
-                label=_parts(label, text),
-                text=_parts(text, label),
+                label=parts_of(label, text),
+                text=parts_of(text, label),
                 probability=image.probability,
                 others=tuple(other for other in image.n_best if other.text != image.text),
             )
         )
     return rows
-
-
-def _parts(text: str, other: str) -> tuple[Part, ...]:
-    """`text` in pieces, those marked that an alignment with `other` does not find there."""
-    codes = Levenshtein.opcodes(text, other)
-    parts = (Part(text[code.src_start : code.src_end], code.tag != "equal") for code in codes)
-    return tuple(part for part in parts if part.text)
-
-
-def _environment() -> Environment:
-    """Every text that the page prints is made visible and then escaped, so no template can forget it."""
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: visible(value) if type(value) is str else value,
-    )
-    environment.filters["char"] = visible_character
-    return environment
