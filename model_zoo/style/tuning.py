@@ -41,7 +41,7 @@ STYLE = Recipe(
     averaging=0.998,
     augmentation=replace(
         STILL, rotation_degrees=3.0, scale=0.08, shear=0.1, shift_x=0.03, shift_y=0.05, elastic_pixels=1.0,
-        contrast=0.25, brightness=0.12, noise=0.04,
+        contrast=0.25, brightness=0.12, noise=0.04, lines=0.5,
     ),
     precision="bfloat16",
 )  # fmt: skip

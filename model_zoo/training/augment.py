@@ -8,6 +8,7 @@ from functools import lru_cache
 import torch
 from torch.nn import functional as F
 
+from model_zoo.training.lines import draw_lines
 from model_zoo.training.recipe import Augmentation
 from model_zoo.training.strokes import draw_strokes
 
@@ -30,6 +31,8 @@ def augment(images: torch.Tensor, setting: Augmentation, source: torch.Generator
     """
     if setting.strokes:
         images = draw_strokes(images, setting.strokes, source)
+    if setting.lines:
+        images = draw_lines(images, setting.lines, source)
     grid = _affine_grid(images, setting, source)
     if setting.elastic_pixels:
         grid += _elastic_field(images, setting, source)

@@ -33,6 +33,7 @@ class Augmentation:
         logit_contrast: below 1; multiplies the logit of grey values.
         lighting_probability: that an image gets a new logit brightness; likewise a new logit contrast.
         strokes: probability that two more strokes are drawn over the image, see `strokes`.
+        lines: probability that lines in the image's own greys are drawn over it, see `lines`.
         padding: what is beyond the edges, `border` (the last pixel repeated) or `reflection`.
     """
 
@@ -51,6 +52,7 @@ class Augmentation:
     logit_contrast: float = 0.0
     lighting_probability: float = 1.0
     strokes: float = 0.0
+    lines: float = 0.0
     padding: str = "border"
 
 

@@ -8,24 +8,26 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
-from model_zoo.training import strokes
+from model_zoo.training import lines, strokes
 from model_zoo.training.augment import augment
 from model_zoo.training.recipe import RECIPES, STILL, Augmentation
 
 POST = RECIPES["post"].augmentation
 # What decides whether, not how far.
 CONDITIONS = {"rotation_probability", "lighting_probability", "padding"}
-FULL = {"strokes": 1.0}
+FULL = {"strokes": 1.0, "lines": 1.0}
 STRENGTHS = [it.name for it in fields(Augmentation) if it.name not in CONDITIONS]
 
 
 @pytest.fixture(autouse=True)
-def few_strokes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A bank that takes no time to draw."""
-    monkeypatch.setattr(strokes, "BANK_SIZE", 20)
-    strokes._bank.cache_clear()
+def small_banks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Banks that take no time to draw."""
+    for module in (strokes, lines):
+        monkeypatch.setattr(module, "BANK_SIZE", 20)
+        module._bank.cache_clear()
     yield
-    strokes._bank.cache_clear()
+    for module in (strokes, lines):
+        module._bank.cache_clear()
 
 
 @pytest.fixture
@@ -96,3 +98,38 @@ def test_beyond_the_edge_is_the_last_pixel_or_the_image_again() -> None:
     widths = [(it[:, 0, 4] > 0.5).sum(1).max().item() for it in (repeated, reflected)]
     assert widths[0] > 5
     assert widths[1] <= 2
+
+
+@pytest.mark.parametrize(("paper", "text"), [(0.9, 0.2), (0.1, 0.7)], ids=["dark on light", "light on dark"])
+def test_lines_have_the_greys_of_the_image_and_mostly_that_of_its_text(paper: float, text: float) -> None:
+    images = torch.full((300, 1, 48, 192), paper)
+    images[..., 10:40, 20:45] = text
+
+    drawn = augment(images, replace(STILL, lines=1.0), source())
+
+    least, most = sorted((paper, text))
+    assert drawn.min() > least - 1e-3
+    assert drawn.max() < most + 1e-3
+    beside = drawn[..., 50:]  # where there was no text
+    darkest = (beside - paper).abs().amax((1, 2, 3))
+    like_text = (darkest > 0.95 * abs(text - paper)).float().mean().item()
+    assert 0.4 < like_text < 0.75
+    assert (darkest < 0.9 * abs(text - paper)).float().mean().item() > 0.15
+
+
+def test_lines_leave_alone_the_share_that_they_are_not_wanted_on(images: torch.Tensor) -> None:
+    many = images.repeat(100, 1, 1, 1)
+
+    drawn = augment(many, replace(STILL, lines=0.5), source())
+
+    changed = ((drawn - many).abs().amax((1, 2, 3)) > 1e-3).float().mean().item()
+    assert 0.38 < changed < 0.58, "a few lines lie beyond the edge"
+
+
+def test_a_line_covers_a_little_of_an_image() -> None:
+    ink = lines._bank(48, 192).float() / 255
+
+    assert ink.shape == (20, 1, 48, 192)
+    covered = ink.mean((1, 2, 3))
+    assert covered.max() < 0.15
+    assert covered.median() > 0.003
