@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -22,6 +22,10 @@ from model_zoo.architectures import build
 from model_zoo.card_parts import TrainingData
 from model_zoo.cards import ModelCard
 from model_zoo.generators.folder import write_examples
+from model_zoo.split import LabelledFile, labelled_files
+
+if TYPE_CHECKING:
+    from styled import Tune
 
 TINY = {"channels": [4, 4, 8, 8], "hidden": 8}
 
@@ -151,3 +155,22 @@ def make(own_zoo: Path) -> Callable[..., ModelCard]:
         return card
 
     return write
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> list[LabelledFile]:
+    """Forty images of four digits, all in one style; they stay as they are."""
+    from styled import write_style  # draws with OpenCV, which other tests here do without
+
+    return labelled_files(write_style(tmp_path_factory.mktemp("digits") / "images", 40))
+
+
+@pytest.fixture
+def tuned(
+    make: Callable[..., ModelCard], digits: list[LabelledFile], monkeypatch: pytest.MonkeyPatch
+) -> Tune:
+    """`tune` on thirty of the `digits` with ten to validate, from a tiny model of random weights."""
+    from styled import tune_by_clock
+
+    make("tiny", charset="0123456789", height=16)
+    return tune_by_clock(digits, monkeypatch)

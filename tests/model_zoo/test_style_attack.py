@@ -21,15 +21,6 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Samples:
     return some_samples(tmp_path_factory.mktemp("attack") / "images")
 
 
-@pytest.fixture
-def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of models of the user's own, asked first."""
-    folder = tmp_path / "zoo"
-    folder.mkdir()
-    monkeypatch.setenv("CAPTCHAFLEET_ZOO", str(folder))
-    return folder
-
-
 def shipped() -> ModelCard:
     return find_card("generic").card
 
@@ -39,26 +30,26 @@ def test_the_shipped_start_has_seen_none_of_the_images(samples: Samples) -> None
 
 
 def test_a_start_without_a_list_of_its_images_is_told_from_one_that_has_seen_none(
-    samples: Samples, zoo: Path
+    samples: Samples, own_zoo: Path
 ) -> None:
     card = replace(shipped(), training_images=None, training_images_sha256=None)
-    (zoo / "generic.json").write_text(card.to_json())
+    (own_zoo / "generic.json").write_text(card.to_json())
 
     assert Ours().knows_none_of(samples.files) is False
 
 
 def test_a_start_that_was_trained_on_the_images_is_refused(
-    samples: Samples, zoo: Path, tmp_path: Path
+    samples: Samples, own_zoo: Path, tmp_path: Path
 ) -> None:
-    card = with_list(shipped(), TrainingImages.of(file.sha256 for file in samples.files[:7]), zoo)
-    (zoo / "generic.json").write_text(card.to_json())
+    card = with_list(shipped(), TrainingImages.of(file.sha256 for file in samples.files[:7]), own_zoo)
+    (own_zoo / "generic.json").write_text(card.to_json())
 
     done = CliRunner().invoke(main, ["audit", "--data", str(samples.folder), "--out", str(tmp_path / "out")])
 
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr == (
-        f"Error: model 'generic' in {str(zoo)!r} was trained on 7 of the 120 images, so nobody would learn "
-        "from the audit how it reads new ones; take it out of CAPTCHAFLEET_ZOO, which leaves the one that is "
-        "shipped\n"
+        f"Error: model 'generic' in {str(own_zoo)!r} was trained on 7 of the 120 images, so nobody would "
+        "learn from the audit how it reads new ones; take it out of CAPTCHAFLEET_ZOO, which leaves the one "
+        "that is shipped\n"
     )
     assert not (tmp_path / "out").exists()

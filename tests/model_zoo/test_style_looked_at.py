@@ -27,12 +27,6 @@ def start() -> Start:
     return load_start("generic")
 
 
-@pytest.fixture(scope="module")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> list[LabelledFile]:
-    """Forty images of four digits."""
-    return labelled_files(write_style(tmp_path_factory.mktemp("digits"), 40))
-
-
 def inputs_of(files: list[LabelledFile], start: Start, charset: str | None = None) -> Inputs:
     return read_inputs(files[:30], files[30:], charset, start)
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 import torch
-from styled import Clock, Tune, in_a_program, tune_by_clock, write_style
+from styled import Clock, Tune, in_a_program
 
 from model_zoo.errors import DataError
 from model_zoo.generators.styles.style import DIGITS
-from model_zoo.split import LabelledFile, labelled_files
+from model_zoo.split import LabelledFile
 from model_zoo.style import tuning
 from model_zoo.style.tuned import Suspect
 
@@ -44,24 +44,6 @@ tuning.tune(files[:30], files[30:], seconds=4.5, start="tiny", checkpoint=Path(s
 """
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Forty images of four digits."""
-    return write_style(tmp_path_factory.mktemp("digits") / "images", 40)
-
-
-@pytest.fixture
-def files(folder: Path) -> list[LabelledFile]:
-    return labelled_files(folder)
-
-
-@pytest.fixture
-def tuned(make: Callable[..., Any], files: list[LabelledFile], monkeypatch: pytest.MonkeyPatch) -> Tune:
-    """`tune` on thirty images with ten to validate, from a tiny model of random weights."""
-    make("tiny", charset=DIGITS, height=16)
-    return tune_by_clock(files, monkeypatch)
-
-
 def stopping_after(saves: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C comes after so many checkpoints are written."""
     save, count = tuning.save_checkpoint, iter(range(1, 1000))
@@ -75,10 +57,10 @@ def stopping_after(saves: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("saves", [1, 2, 4, 13])
-def test_a_stop_at_any_checkpoint_costs_no_moment(
-    saves: int, tuned: Tune, files: list[LabelledFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_stop_at_any_checkpoint_costs_no_epoch(
+    saves: int, tuned: Tune, digits: list[LabelledFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    suspects = (Suspect(files[4], "0000", 0.99),)
+    suspects = (Suspect(digits[4], "0000", 0.99),)
     monkeypatch.setattr(tuning, "find_suspects", lambda *_: suspects)
     checkpoint = tmp_path / "it.checkpoint"
     whole = tuned()
@@ -99,14 +81,13 @@ def test_a_stop_at_any_checkpoint_costs_no_moment(
 
 
 def test_kill_9_costs_the_epoch_that_was_on_and_ends_in_the_same_weights(
-    tuned: Tune, folder: Path, own_zoo: Path, tmp_path: Path
+    tuned: Tune, digits: list[LabelledFile], own_zoo: Path, tmp_path: Path
 ) -> None:
     checkpoint = tmp_path / "it.checkpoint"
     assert own_zoo.is_dir()
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parent)}
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(folder), str(checkpoint)], env=environment, check=False
-    )
+    command = [sys.executable, "-c", KILLED, str(digits[0].path.parent), str(checkpoint)]
+    killed = subprocess.run(command, env=environment, check=False)
     assert killed.returncode == -signal.SIGKILL
     clock = Clock(trains=True)
 
@@ -152,7 +133,7 @@ def test_a_stopped_run_is_not_gone_on_with_on_anything_else(
 
 
 def test_a_label_that_was_put_right_is_another_run(
-    tuned: Tune, files: list[LabelledFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tuned: Tune, digits: list[LabelledFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         stopping_after(1, patch)
@@ -160,7 +141,9 @@ def test_a_label_that_was_put_right_is_another_run(
             tuned(checkpoint=tmp_path / "it.checkpoint")
 
     with pytest.raises(DataError, match="had other images, labels, seed or start"):
-        tuned(checkpoint=tmp_path / "it.checkpoint", training=[replace(files[0], label="1234"), *files[1:30]])
+        tuned(
+            checkpoint=tmp_path / "it.checkpoint", training=[replace(digits[0], label="1234"), *digits[1:30]]
+        )
 
 
 def test_a_file_that_is_no_checkpoint_is_named(tuned: Tune, tmp_path: Path) -> None:

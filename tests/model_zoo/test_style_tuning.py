@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from styled import Clock, Tune, tune_by_clock, write_style
+from styled import Clock, Tune
 
 from model_zoo.generators.styles.style import DIGITS
-from model_zoo.split import LabelledFile, labelled_files
+from model_zoo.split import LabelledFile
 from model_zoo.style import tuning
 from model_zoo.style.tuned import Suspect, in_words
 from model_zoo.style.tuning import RESERVE
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Forty images of four digits."""
-    return write_style(tmp_path_factory.mktemp("digits") / "images", 40)
-
-
-@pytest.fixture
-def files(folder: Path) -> list[LabelledFile]:
-    return labelled_files(folder)
-
-
-@pytest.fixture
-def tuned(make: Callable[..., Any], files: list[LabelledFile], monkeypatch: pytest.MonkeyPatch) -> Tune:
-    """`tune` on thirty images with ten to validate, from a tiny model of random weights."""
-    make("tiny", charset=DIGITS, height=16)
-    return tune_by_clock(files, monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -98,9 +78,9 @@ def test_without_validation_images_there_is_an_end_as_well(tuned: Tune) -> None:
 
 
 def test_a_suspected_image_is_not_trained_on_in_the_next_round(
-    tuned: Tune, files: list[LabelledFile], monkeypatch: pytest.MonkeyPatch
+    tuned: Tune, digits: list[LabelledFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    suspects = (Suspect(files[4], "0000", 0.99), Suspect(files[35], "1111", 0.95))
+    suspects = (Suspect(digits[4], "0000", 0.99), Suspect(digits[35], "1111", 0.95))
     monkeypatch.setattr(tuning, "find_suspects", lambda *_: suspects)
     clock = Clock()
 
@@ -108,22 +88,22 @@ def test_a_suspected_image_is_not_trained_on_in_the_next_round(
 
     every, kept = clock.rounds[0], clock.rounds[-1]
     # Generated ones follow.
-    assert every[:60] == tuple(file.label for file in files[:30]) * 2
-    assert kept[:58] == tuple(file.label for file in files[:30] if file != files[4]) * 2
+    assert every[:60] == tuple(file.label for file in digits[:30]) * 2
+    assert kept[:58] == tuple(file.label for file in digits[:30] if file != digits[4]) * 2
     assert done.suspects == suspects
 
 
 def test_suspects_are_those_of_the_round_whose_weights_are_kept(
-    tuned: Tune, files: list[LabelledFile], monkeypatch: pytest.MonkeyPatch
+    tuned: Tune, digits: list[LabelledFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def by_round(network: Any, *_: Any) -> tuple[Suspect, ...]:
-        return (Suspect(files[4], str(int(network.state_dict()["head.bias"][0])), 0.99),)
+        return (Suspect(digits[4], str(int(network.state_dict()["head.bias"][0])), 0.99),)
 
     monkeypatch.setattr(tuning, "find_suspects", by_round)
 
     done = tuned(Clock(figures=(0.4, 0.9, 0.6, 0.7)))
 
-    assert done.suspects == (Suspect(files[4], "1", 0.99),), "of the second round"
+    assert done.suspects == (Suspect(digits[4], "1", 0.99),), "of the second round"
 
 
 def test_what_is_used_already_is_no_time_to_train_and_the_budget_is_told_whole(tuned: Tune) -> None:
@@ -137,7 +117,7 @@ def test_what_is_used_already_is_no_time_to_train_and_the_budget_is_told_whole(t
 
 
 def test_of_many_validation_images_a_part_is_looked_at_the_same_in_any_order(
-    tuned: Tune, files: list[LabelledFile], monkeypatch: pytest.MonkeyPatch
+    tuned: Tune, digits: list[LabelledFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tuning, "MOST_VALIDATION", 4)
     monkeypatch.setattr("model_zoo.style.suspicion.MOST_TRAINING", 7)
@@ -151,9 +131,9 @@ def test_of_many_validation_images_a_part_is_looked_at_the_same_in_any_order(
     monkeypatch.setattr(tuning, "read_inputs", read)
 
     done = tuned(Clock(figures=(1.0,)))
-    tuned(Clock(figures=(1.0,)), validation=files[:29:-1])
+    tuned(Clock(figures=(1.0,)), validation=digits[:29:-1])
 
-    assert looked[0] == looked[1] == set(sorted(file.sha256 for file in files[30:])[:4])
+    assert looked[0] == looked[1] == set(sorted(file.sha256 for file in digits[30:])[:4])
     assert done.stopped == "all 4 validation images are read"
     assert done.looked_at == 11
 
