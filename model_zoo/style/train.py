@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from model_zoo.architectures.cost import count_flops, count_parameters
 from model_zoo.atomic import check_folder, write_whole
 from model_zoo.calibrated import with_figures
 from model_zoo.calibration import Bools, Floats, check_enough_right, fit_temperature
@@ -24,6 +23,7 @@ from model_zoo.style.report.training import TrainingReport, write_training_repor
 from model_zoo.style.samples import Samples, read_samples
 from model_zoo.style.tuned import StyleEpoch, Tuned
 from model_zoo.style.tuning import tune
+from model_zoo.training.card import new_card, what_it_reads
 from model_zoo.training.checkpoint import write_safetensors
 from model_zoo.training.run import check_output
 from model_zoo.training.start import check_unseen, load_start
@@ -166,30 +166,20 @@ def _temperature(tuned: Tuned, validation: list[LabelledFile]) -> float | None:
 def _card(
     options: StyleOptions, samples: Samples, tuned: Tuned, temperature: float | None, sha256: str
 ) -> ModelCard:
-    shortest, longest = tuned.length
-    span = f"{shortest}" if shortest == longest else f"{shortest} to {longest}"
     name = visible(options.data.resolve().name)  # no name of a folder may keep the card from being written
-    flops, time_steps = count_flops(tuned.network, tuned.height, tuned.width)
-    return ModelCard(
+    card = new_card(
+        tuned.network,
         name=options.name,
         description=(
-            f"Reads texts of {span} character{'s' * (longest > 1)}, each one of {tuned.charset.chars}, "
-            f"from images like {name}; trained from {tuned.start.name}."
+            f"{what_it_reads(tuned.charset, tuned.length)}, from images like {name}; trained from "
+            f"{tuned.start.name}."
         ),
-        architecture=tuned.start.card.architecture,
-        options=dict(tuned.start.card.options),
-        weights=f"{options.name}.safetensors",
+        architecture=(tuned.start.card.architecture, tuned.start.card.options),
         sha256=sha256,
-        charset=tuned.charset.chars,
-        height=tuned.height,
-        width=tuned.width,
-        mean=tuned.normalise.mean,
-        std=tuned.normalise.std,
-        time_steps=time_steps,
-        decoder="exact",
-        beam_width=10,
-        min_length=shortest,
-        max_length=longest,
+        charset=tuned.charset,
+        size=(tuned.height, tuned.width),
+        normalise=tuned.normalise,
+        length=tuned.length,
         data=TrainingData(
             name=name,
             train=sum(file.part == "train" for file in samples.files),
@@ -203,13 +193,11 @@ def _card(
         ),
         recipe=asdict(tuned.recipe)
         | {"rounds": tuned.epochs[-1].round, "round": tuned.round, "minutes": float(options.minutes)},
-        accuracy=(),
-        parameters=count_parameters(tuned.network),
-        flops_per_image=flops,
-        licence=visible(options.licence),
-        constraints=ConstraintTexts(length=span) if shortest == longest else None,
-        temperature=temperature,
+        licence=options.licence,
     )
+    shortest, longest = tuned.length
+    length = ConstraintTexts(length=f"{shortest}") if shortest == longest else None
+    return replace(card, constraints=length, temperature=temperature)
 
 
 def _measured(card: ModelCard, untempered: list[Reading], readings: list[Reading]) -> ModelCard:

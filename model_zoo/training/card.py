@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
-from model_zoo.architectures.cost import count_parameters
+from torch import nn
+
+from model_zoo.architectures.cost import count_flops, count_parameters
 from model_zoo.cards import Accuracy, ModelCard, TrainingData
 from model_zoo.charset import Charset
 from model_zoo.split import LabelledFile, data_hash
 from model_zoo.statistics import wilson_interval
+from model_zoo.training.data import Normalisation
 from model_zoo.visible import visible
 
 if TYPE_CHECKING:
@@ -27,30 +30,90 @@ def make_card(run: Prepared, sha256: str, exact_match: float | None) -> ModelCar
         exact_match: greedily, on the validation images; None without any.
     """
     options, fit = run.options, run.fit
-    return ModelCard(
+    card = new_card(
+        fit.network,
         name=options.name,
         description=_description(options, run.charset, run.length),
-        architecture=run.architecture,
-        options=run.architecture_options,
-        weights=f"{options.name}.safetensors",
+        architecture=(run.architecture, run.architecture_options),
         sha256=sha256,
-        charset=run.charset.chars,
-        height=options.height,
-        width=options.width,
-        mean=fit.normalise.mean,
-        std=fit.normalise.std,
-        time_steps=run.time_steps,
-        decoder="exact",
-        beam_width=10,
-        min_length=run.length[0],
-        max_length=run.length[1],
+        charset=run.charset,
+        size=(options.height, options.width),
+        normalise=fit.normalise,
+        length=run.length,
         data=_training_data(options, run.files, run.selection),
         recipe=asdict(fit.recipe),
-        accuracy=() if exact_match is None else (_accuracy(exact_match, len(fit.validation or ())),),
-        parameters=count_parameters(fit.network),
-        flops_per_image=run.flops,
-        licence=visible(options.licence),
+        licence=options.licence,
     )
+    if exact_match is None:
+        return card
+    return replace(card, accuracy=(_accuracy(exact_match, len(fit.validation or ())),))
+
+
+def new_card(
+    network: nn.Module,
+    *,
+    name: str,
+    description: str,
+    architecture: tuple[str, Mapping[str, Any]],
+    sha256: str,
+    charset: Charset,
+    size: tuple[int, int],
+    normalise: Normalisation,
+    length: tuple[int, int],
+    data: TrainingData,
+    recipe: Mapping[str, Any],
+    licence: str,
+) -> ModelCard:
+    """The card of a network that was just trained, without figures; it is read by the exact decoder.
+
+    Args:
+        network: that was trained.
+        name: of the model.
+        description: a sentence.
+        architecture: its registered name and its settings.
+        sha256: of the weights file, NAME.safetensors.
+        charset: of the network's classes.
+        size: (H, W) of the input, in pixels.
+        normalise: what the network expects.
+        length: the fewest and the most characters of a label.
+        data: that it was trained on.
+        recipe: of the run.
+        licence: of the weights, as given.
+    """
+    flops, time_steps = count_flops(network, *size)
+    return ModelCard(
+        name=name,
+        description=description,
+        architecture=architecture[0],
+        options=dict(architecture[1]),
+        weights=f"{name}.safetensors",
+        sha256=sha256,
+        charset=charset.chars,
+        height=size[0],
+        width=size[1],
+        mean=normalise.mean,
+        std=normalise.std,
+        time_steps=time_steps,
+        decoder="exact",
+        beam_width=10,
+        min_length=length[0],
+        max_length=length[1],
+        data=data,
+        recipe=dict(recipe),
+        accuracy=(),
+        parameters=count_parameters(network),
+        flops_per_image=flops,
+        licence=visible(licence),
+    )
+
+
+def what_it_reads(charset: Charset, length: tuple[int, int]) -> str:
+    """The beginning of a description: "Reads texts of 4 characters, each one of 0123456789"."""
+    return f"Reads texts of {_span(length)} character{'s' * (length[1] > 1)}, each one of {charset.chars}"
+
+
+def _span(length: tuple[int, int]) -> str:
+    return f"{length[0]}" if length[0] == length[1] else f"{length[0]} to {length[1]}"
 
 
 def _accuracy(share: float, n: int) -> Accuracy:
@@ -59,16 +122,13 @@ def _accuracy(share: float, n: int) -> Accuracy:
 
 
 def _description(options: TrainOptions, charset: Charset, length: tuple[int, int]) -> str:
-    span = f"{length[0]}" if length[0] == length[1] else f"{length[0]} to {length[1]}"
     if options.data is None and options.recipe.generator == "styles":
         return (
-            f"Reads texts of {span} letters and digits in many styles; trained on generated images alone, a "
-            "start for others."
+            f"Reads texts of {_span(length)} letters and digits in many styles; trained on generated images "
+            "alone, a start for others."
         )
-    return (
-        f"Reads texts of {span} character{'s' * (length[1] > 1)}, each one of {charset.chars}, "
-        f"from {options.width}x{options.height} images like {data_name(options)}."
-    )
+    size = f"{options.width}x{options.height}"
+    return f"{what_it_reads(charset, length)}, from {size} images like {data_name(options)}."
 
 
 def data_name(options: TrainOptions) -> str:

@@ -83,7 +83,6 @@ class Prepared:
         charset: of the network's classes.
         architecture: the registered name.
         architecture_options: its settings.
-        flops: operations of one image.
         time_steps: T, the frames of the output.
         fit: the optimisation.
 
@@ -132,7 +131,7 @@ class Prepared:
             height=options.height,
             width=options.width,
         )
-        self.flops, self.time_steps = count_flops(network, options.height, options.width)
+        _, self.time_steps = count_flops(network, options.height, options.width)
         labels = [file.label for file in (*self.selection.training, *self.selection.validation)]
         data.check_labels(labels, self.time_steps, getattr(network, "n_positions", None))
         training, validation = self._load(self.selection.training), self._validation()
