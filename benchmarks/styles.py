@@ -122,13 +122,13 @@ def _kept(stage: str, row: StyleResults, plan: Plan) -> str | None:
 def _figures(stage: str, row: StyleResults, plan: Plan) -> Iterator[str]:
     if stage == "peer":
         for peer in row.peer:
-            yield f"{peer.network} {peer.plain.share:.1%}, constrained {peer.constrained.share:.1%}"
+            yield f"{peer.network} {peer.plain.value:.1%}, constrained {peer.constrained.value:.1%}"
     elif stage == "zero":
         zero = row.zero_of(identity(plan.solver)) if plan.solver is not None else None
         if zero is not None:
-            yield f"{zero.model} {zero.plain.share:.1%}, constrained {zero.constrained.share:.1%}"
+            yield f"{zero.model} {zero.plain.value:.1%}, constrained {zero.constrained.value:.1%}"
     elif row.trained is not None:
-        yield f"{row.trained.model} {row.trained.figure.share:.1%}"
+        yield f"{row.trained.model} {row.trained.figure.value:.1%}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -54,7 +54,7 @@ class Verdict:
 def verdicts(results: Results) -> list[Verdict]:
     """The goals on the rows that there are; a goal with a missing figure is not measured."""
     judged = [row for row in results.styles if row.name != APART]
-    shares = {row.name: row.trained.figure.share for row in judged if row.trained is not None}
+    shares = {row.name: row.trained.figure.value for row in judged if row.trained is not None}
     complete = len(shares) == STYLES - 1
     found = [
         _judged("after training: median", MEDIAN, shares, complete, statistics.median),
@@ -95,10 +95,10 @@ def _judged(
 def _pair(row: Row, model: str, networks: Sequence[str]) -> tuple[float, float] | None:
     """Our constrained share and the best one of the peer's networks; None where one is missing."""
     ours, peers = row.zero_of(model), [row.peer_of(network) for network in networks]
-    shares = [peer.constrained.share for peer in peers if peer is not None]
+    shares = [peer.constrained.value for peer in peers if peer is not None]
     if ours is None or len(shares) < len(networks):
         return None
-    return ours.constrained.share, max(shares)
+    return ours.constrained.value, max(shares)
 
 
 def tables(results: Results) -> str:
@@ -135,7 +135,7 @@ def _cell(figure: Figure | None) -> str:
     if figure is None:
         return ABSENT
     low, high = figure.interval
-    return f"{100 * figure.share:.1f} ({100 * low:.1f}-{100 * high:.1f})"
+    return f"{100 * figure.value:.1f} ({100 * low:.1f}-{100 * high:.1f})"
 
 
 def _goals(results: Results) -> str:

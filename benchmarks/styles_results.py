@@ -12,32 +12,20 @@ from styles_sets import Style, StylesError
 
 from model_zoo.atomic import write_whole
 from model_zoo.errors import CardError
+from model_zoo.figures import Share
 from model_zoo.split import data_hash
-from model_zoo.statistics import wilson_interval
 from model_zoo.strict_json import from_object, to_object
 
 
 @dataclass(frozen=True)
-class Figure:
+class Figure(Share):
     """How many of the test images were read right, and how long it took.
 
     Attributes:
         seconds: of the processor, in one thread, from files to texts; other processes do not add to them.
     """
 
-    right: int
-    n: int
     seconds: float | None = None
-
-    @property
-    def share(self) -> float:
-        """Exact match."""
-        return self.right / self.n
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """95 % Wilson interval."""
-        return wilson_interval(self.right, self.n)
 
 
 @dataclass(frozen=True)

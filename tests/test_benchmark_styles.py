@@ -151,7 +151,7 @@ def test_a_trained_model_is_read_as_it_comes(examples: Path, tmp_path: Path, fak
     assert found.model.startswith("made@")
     assert (found.start, found.minutes) == ("generic@0123456789abcdef", 2.5)
     assert found.figure.n == len(style.test)
-    assert found.figure.share > 0.9
+    assert found.figure.value > 0.9
     assert (zoo / "calls.txt").read_text() == "train --minutes 2.5\n"
 
 
@@ -215,7 +215,7 @@ def test_zero_shot_is_measured_once_for_a_fingerprint(
     assert styles.main(command) == 0
     said = capsys.readouterr().out.splitlines()[0]
     assert said == (
-        f"made: zero is kept ({NANO_ID} {zero.plain.share:.1%}, constrained {zero.constrained.share:.1%}); "
+        f"made: zero is kept ({NANO_ID} {zero.plain.value:.1%}, constrained {zero.constrained.value:.1%}); "
         "--again measures it anew"
     )
     assert load(kept) == replace(once, machine=load(kept).machine)  # type: ignore[union-attr]
