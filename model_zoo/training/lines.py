@@ -90,7 +90,8 @@ def _short(source: random.Random, height: int, width: int) -> np.ndarray[Any, An
     begin = np.array([source.uniform(0, width), source.uniform(0, height)])
     along = np.outer(np.linspace(0, length, 4), [math.cos(angle), math.sin(angle)])
     bent = np.array([[source.uniform(-1, 1) for _ in range(2)] for _ in range(4)]) * height / 16
-    return begin + along + bent
+    points: np.ndarray[Any, Any] = begin + along + bent
+    return points
 
 
 def _bezier(corners: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
