@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from model_zoo.cli_errors import CONTEXT, Stopped
-from model_zoo.cli_options import FOLDER, data_option
+from model_zoo.cli_options import FOLDER, data_option, labels_option
 from model_zoo.env_options import FiniteRange, option
 
 if TYPE_CHECKING:
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 @click.command(context_settings=CONTEXT)
 @data_option
-@option(
-    "--labels", type=FOLDER, metavar="FILE", help="CSV file,label. [default: the labels are in the names]"
-)
+@labels_option
 @option(
     "--minutes",
     type=FiniteRange(0.5, 10080),

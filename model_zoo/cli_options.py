@@ -25,6 +25,12 @@ def data_option(command: Command) -> Command:
     return option("--data", required=True, type=FOLDER, help=help_text)(command)
 
 
+def labels_option(command: Command) -> Command:
+    """`--labels`, as `labels`: a CSV file in the place of the names."""
+    help_text = "CSV file,label. [default: the labels are in the names]"
+    return option("--labels", type=FOLDER, metavar="FILE", help=help_text)(command)
+
+
 def part_option(**settings: Any) -> Callable[[Command], Command]:
     """`--part`, once or more, as `parts`: distinct, in the order given."""
     return option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from model_zoo.cli_errors import CONTEXT, Stopped
-from model_zoo.cli_options import FOLDER
+from model_zoo.cli_options import FOLDER, labels_option
 from model_zoo.cli_recipe import STYLE, recipe_options, run_options, take_recipe
 from model_zoo.cli_style import BOTH, STYLE_OPTIONS, refuse_foreign, train_by_style
 from model_zoo.env_options import FiniteRange, option
@@ -35,9 +35,7 @@ _SAID = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVI
     "on), or random (a tenth of all images; the others are trained on).",
 )
 @recipe_options(STYLE)
-@option(
-    "--labels", type=FOLDER, metavar="FILE", help="CSV file,label. [default: the labels are in the names]"
-)
+@labels_option
 @option(
     "--minutes",
     type=FiniteRange(0.5, 10080),
