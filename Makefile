@@ -5,6 +5,9 @@
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
+# Most tests need one core, and many only wait. A file's tests stay together, since they share what is dear to
+# make; the order stays as well, because the longest files come first.
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 VENV := .venv
 BIN := $(VENV)/bin
 # On a terminal uv shows its progress; in a log it stays quiet.
@@ -27,8 +30,8 @@ help: ## list these commands
 demo: $(VENV)/.installed-worker ## install, then read the 200 example captchas with a private server and one worker
 	$(BIN)/producer submit examples/captchas
 
-test: $(VENV)/.installed-dev ## install, then run all tests; PYTEST_ARGS goes to pytest
-	$(BIN)/pytest $(PYTEST_ARGS)
+test: $(VENV)/.installed-dev ## install, then run all tests in two processes; PYTEST_ARGS goes to pytest
+	$(BIN)/pytest $(PARALLEL) $(PYTEST_ARGS)
 
 check: lint unit ## lint and unit: what to run before a commit
 
@@ -38,7 +41,7 @@ lint: $(VENV)/.installed-dev ## format, lint and types
 	$(BIN)/mypy
 
 unit: $(VENV)/.installed-dev ## the tests that need no server, no data, no GPU and little time
-	$(BIN)/pytest -q $(UNIT) $(PYTEST_ARGS)
+	$(BIN)/pytest -q $(PARALLEL) $(UNIT) $(PYTEST_ARGS)
 
 lint-docker: $(VENV)/.installed-dev ## lint the Dockerfiles and, where docker-compose is installed, compose.yaml
 	$(BIN)/hadolint docker/worker.Dockerfile docker/producer.Dockerfile

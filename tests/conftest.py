@@ -19,6 +19,10 @@ import pytest
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Beside other processes of tests (`pytest -n`) torch's threads would mostly wait, for cores and each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 NO_REDIS = "no redis-server on PATH; install your system's package of it (Debian: redis-server)"
 # Where the labelled captchas lie unless CAPTCHAFLEET_DATA says otherwise: beside the checkout.
 DEFAULT_DATA = Path(__file__).parent.parent.parent / "shared" / "data"

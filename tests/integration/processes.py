@@ -157,6 +157,8 @@ def redis_process(program: str, *arguments: str) -> Iterator[str]:
         client = redis.Redis(port=port)
 
         def answers() -> bool:
+            # Between two processes of tests the port may have gone to the other one's server.
+            assert server.poll() is None, f"redis-server ended; is port {port} taken?"
             with contextlib.suppress(redis.ConnectionError):
                 return bool(client.execute_command("PING"))
             return False
