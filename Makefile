@@ -54,7 +54,9 @@ train-default: $(VENV)/.installed-dev ## train the default model anew into zoo/,
 train-generic: $(VENV)/.installed-dev ## train the model generic anew into zoo/; hours, and the fonts of 97 Debian packages
 	@echo 'The fonts of these Debian packages have to be there (apt-get install PACKAGE...):'
 	@sed -n 's/^#   /  /p' model_zoo/generators/styles/faces.txt
-	$(BIN)/model-zoo train --recipe generic --name generic --architecture crnn-wide --height 48 --width 192
+	$(BIN)/model-zoo train --recipe generic --name generic-wide --architecture crnn-wide --height 48 --width 192
+	$(BIN)/model-zoo train --recipe generic --name generic --start-from zoo/generic-wide.json --seed 1 \
+		--epochs 50 --learning-rate 0.0015 --architecture crnn-deep --height 48 --width 192
 
 bench-ctc: $(VENV)/.installed-dev ## measure the decoder beside its peers; installs them first (7 GB), takes ten minutes
 	$(BIN)/python benchmarks/ctc.py --setup

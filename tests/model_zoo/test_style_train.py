@@ -123,7 +123,7 @@ def test_the_card_says_what_it_reads_and_how_it_was_made(
     card, generic = find_card(trained[0] / "mine.json").card, find_card("generic").card
     files = labelled_files(planted[0])
 
-    assert (card.architecture, card.charset, card.decoder) == ("crnn-wide", DIGITS, "exact")
+    assert (card.architecture, card.charset, card.decoder) == ("crnn-deep", DIGITS, "exact")
     assert (card.height, card.width, card.time_steps) == (48, 192, 24)
     assert card.constraints is not None
     assert card.constraints.length == "4", "all labels have four characters"
