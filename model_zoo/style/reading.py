@@ -12,6 +12,7 @@ from model_zoo.decode import decode
 from model_zoo.frames import temper
 from model_zoo.preprocess import read_image, resize_grey, to_batch
 from model_zoo.split import LabelledFile
+from model_zoo.style.threads import with_threads
 from model_zoo.style.tuned import Tuned
 from model_zoo.training.metrics import log_probs
 
@@ -39,7 +40,8 @@ def frames_of(tuned: Tuned, files: Sequence[LabelledFile]) -> torch.Tensor:
         files: N, at least one, that can be read.
     """
     pixels = to_batch([resize_grey(read_image(file.path), tuned.height, tuned.width) for file in files])
-    return log_probs(tuned.network, pixels, tuned.normalise)
+    with with_threads(tuned.threads):
+        return log_probs(tuned.network, pixels, tuned.normalise)
 
 
 def usual_length(length: tuple[int, int]) -> Constraints:

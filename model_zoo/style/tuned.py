@@ -67,6 +67,7 @@ class Tuned:
         round: whose weights these are, from 1.
         out_of_time: whether the budget ended it.
         looked_at: images among which suspects were looked for.
+        threads: of torch, that were fastest; None where that is not known.
     """
 
     network: nn.Module
@@ -86,6 +87,7 @@ class Tuned:
     round: int = 1
     looked_at: int = 0
     out_of_time: bool = False
+    threads: int | None = None
 
 
 def in_words(seconds: float) -> str:

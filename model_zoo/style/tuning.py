@@ -21,6 +21,7 @@ from model_zoo.style.looked_at import Inputs, best_case, draw_bank, read_inputs
 from model_zoo.style.reading import read_with
 from model_zoo.style.rounds import Result, round_images, why_stop
 from model_zoo.style.suspicion import find_suspects, looked_at
+from model_zoo.style.threads import Threads, seconds_per_image
 from model_zoo.style.tuned import StyleEpoch, Suspect, Tuned, in_words
 from model_zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from model_zoo.training.data import Normalisation
@@ -31,7 +32,6 @@ from model_zoo.training.start import Start, load_start
 __all__ = ["StyleEpoch", "Suspect", "Tuned", "read_with", "tune"]
 
 RESERVE = 0.06  # of the budget: for reading, judging and writing
-SPEED_STEPS = 4
 MOST_VALIDATION = 1_000  # images: more tell the same, and are read after every epoch
 
 STYLE = Recipe(
@@ -84,10 +84,12 @@ def tune(
         WeightsMismatch: its weights are not those of its card.
     """
     loaded = start if isinstance(start, Start) else load_start(start)
-    return _Tuning(
-        training, validation, seconds=seconds, used=used, seed=seed, start=loaded, charset=charset,
-        device=device, checkpoint=checkpoint, on_epoch=on_epoch,
-    ).run()  # fmt: skip
+    place = find_device(device)
+    with Threads(place) as threads:
+        return _Tuning(
+            training, validation, seconds=seconds, used=used, seed=seed, start=loaded, charset=charset,
+            device=place, threads=threads, checkpoint=checkpoint, on_epoch=on_epoch,
+        ).run()  # fmt: skip
 
 
 class _Tuning:
@@ -103,13 +105,14 @@ class _Tuning:
         seed: int,
         start: Start,
         charset: str | None,
-        device: str,
+        device: torch.device,
+        threads: Threads,
         checkpoint: Path | None,
         on_epoch: Callable[[StyleEpoch], None],
     ) -> None:
         self._began = time.perf_counter() - used
         self._budget, self._seed, self._start, self._path = seconds, seed, start, checkpoint
-        self._on_epoch, self._device = on_epoch, find_device(device)
+        self._on_epoch, self._device, self._threads = on_epoch, device, threads
         # A sha256 is as good as a draw, and the same every time.
         some = sorted(validation, key=lambda file: file.sha256)[:MOST_VALIDATION]
         some = list(validation) if len(some) == len(validation) else some
@@ -147,8 +150,7 @@ class _Tuning:
     def _next_round(self) -> Fit | None:
         """The next round, at its beginning; None where the time left is not worth one."""
         number = len(self._results)
-        if not self._per_image:
-            self._per_image = self._measured_speed()
+        self._look_at_speed()
         left = (1 - RESERVE) * self._budget - self._elapsed
         images = round_images(number, self._per_image, left)
         size = len(self._epochs(number))
@@ -183,19 +185,11 @@ class _Tuning:
         suspected = {suspect.file.sha256 for suspect in self._suspects}
         return Epochs(self._inputs, self._bank, suspected, self._seed * 101 + number)
 
-    def _measured_speed(self) -> float:
-        """Seconds that training takes an image, from a few steps on a copy."""
-        fit = self._fit(1, 0)
-        images = fit.images(0)
-        source = torch.Generator().manual_seed(0)
-        batches = fit.batches(len(images), source)[: SPEED_STEPS + 1]
-        fit.network.train()
-        began = 0.0
-        for number, loss in enumerate(fit.losses(images, batches, source)):
-            if number == 1:  # the first step allocates memory and chooses kernels
-                began = time.perf_counter()
-            fit.descend(loss)
-        return (time.perf_counter() - began) / sum(map(len, batches[1:]))
+    def _look_at_speed(self) -> None:
+        """Choose the number of threads: before each round, for other processes come and go."""
+        self._per_image = self._threads.fastest(
+            lambda: seconds_per_image(self._fit(1, 0), time.perf_counter), self._per_image
+        )
 
     def _train(self, fit: Fit) -> None:
         """To the end of the round, or of the time; the first epoch of all is made in any case."""
@@ -256,6 +250,7 @@ class _Tuning:
             length=inputs.length,
             round=best,
             looked_at=looked_at(inputs),
+            threads=self._threads.chosen,
         )
 
     def _save(self, fit: Fit | None) -> None:
@@ -289,8 +284,9 @@ class _Tuning:
             return None
         said, self._best = notes.read(self._path, self._contents, self._inputs.files)
         self._results, self._suspects = list(said.results), said.suspects
+        self._log, self._per_image = list(said.epochs), said.per_image
+        self._look_at_speed()
         fit = self._fit(said.round_epochs, len(self._results))
         load_checkpoint(self._path, fit.state, fit.recipe, self._contents)
-        self._log, self._per_image = list(said.epochs), said.per_image
         self._began -= said.elapsed  # what reading the images again took counts as well
         return None if said.between else fit
