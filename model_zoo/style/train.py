@@ -12,7 +12,7 @@ import numpy as np
 
 from model_zoo.atomic import check_folder, write_whole
 from model_zoo.calibrated import with_figures
-from model_zoo.calibration import Bools, Floats, check_enough_right, fit_temperature
+from model_zoo.calibration import Bools, Floats
 from model_zoo.cards import ModelCard, TrainingData
 from model_zoo.constraint_texts import ConstraintTexts
 from model_zoo.errors import DataError
@@ -21,6 +21,7 @@ from model_zoo.split import RULE, LabelledFile, data_hash
 from model_zoo.style.reading import Reading, frames_of, read_frames
 from model_zoo.style.report.training import TrainingReport, write_training_report
 from model_zoo.style.samples import Samples, read_samples
+from model_zoo.style.temperature import tempering
 from model_zoo.style.tuned import StyleEpoch, Tuned
 from model_zoo.style.tuning import tune
 from model_zoo.training.card import new_card, what_it_reads
@@ -115,18 +116,19 @@ def train_style(
         checkpoint=checkpoint,
         on_epoch=on_epoch,
     )
-    temperature = _temperature(tuned, validation)
-    untempered, readings = _read_test(tuned, test, temperature)
+    tempered = tempering(tuned, validation)
+    untempered, readings = _read_test(tuned, test, tempered.temperature)
     weights = options.out / f"{options.name}.safetensors"
     write_safetensors(weights, tuned.network.state_dict(), {"format": "pt"})
-    card = _card(options, samples, tuned, temperature, hashlib.sha256(weights.read_bytes()).hexdigest())
+    sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
+    card = _card(options, samples, tuned, tempered.temperature, sha256)
     card = _measured(card, untempered, readings)
     own = TrainingImages.of(file.sha256 for file in training)
     if tuned.start.images is not None:
         card = with_list(card, own | tuned.start.images, options.out)
     report = write_training_report(
         options.out, options.name, samples=samples, training=training, validation=validation, test=test,
-        tuned=tuned, readings=readings,
+        tuned=tuned, tempered=tempered, readings=readings,
     )  # fmt: skip
     write_whole(options.out / f"{card.name}.json", card.to_json().encode())
     checkpoint.unlink(missing_ok=True)
@@ -142,25 +144,6 @@ def _read_test(
     frames = frames_of(tuned, test)
     untempered = read_frames(tuned, test, frames)
     return untempered, untempered if temperature is None else read_frames(tuned, test, frames, temperature)
-
-
-def _temperature(tuned: Tuned, validation: list[LabelledFile]) -> float | None:
-    """Fitted to the validation images; None where they do not tell one.
-
-    Without those whose label is probably wrong: the loss of one such label is beyond all bounds, and makes
-    the temperature that of an unsure network.
-    """
-    suspected = {suspect.file.sha256 for suspect in tuned.suspects}
-    trusted = [file for file in validation if file.sha256 not in suspected]
-    if not trusted:
-        return None
-    labels = [tuned.charset.encode(file.label) for file in trusted]
-    try:
-        frames = frames_of(tuned, trusted)
-        check_enough_right(_judged(read_frames(tuned, trusted, frames))[1])
-        return round(fit_temperature(frames, labels), 4)
-    except DataError:  # nearly all right, or nearly none: 1 is as good as any
-        return None
 
 
 def _card(

@@ -15,7 +15,7 @@ from model_zoo.training.start import Start
 
 @dataclass(frozen=True)
 class Suspect:
-    """A label that is probably wrong: the reading disagrees with it, and surely."""
+    """A label that may be wrong: the reading disagrees with it, and surely."""
 
     file: LabelledFile
     reading: str

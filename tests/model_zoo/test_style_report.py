@@ -18,6 +18,8 @@ from test_style_figures import Read
 
 from model_zoo.charset import Charset
 from model_zoo.split import RULE, LabelledFile
+from model_zoo.style.problems import Problem
+from model_zoo.style.report.facts import left_out_in_words
 from model_zoo.style.report.training import (
     MAX_SUSPECTS,
     MAX_WRONG,
@@ -26,8 +28,10 @@ from model_zoo.style.report.training import (
     write_training_report,
 )
 from model_zoo.style.samples import Samples, read_samples
+from model_zoo.style.temperature import Tempering
 from model_zoo.style.tuned import StyleEpoch, Suspect
 
+TEMPERED = Tempering(None, "not calibrated: 13 validation images are too few, expected at least 100")
 EPOCHS = (StyleEpoch(1, 10.0, 3.0, 0.25), StyleEpoch(2, 20.0, 1.0, 0.75), StyleEpoch(3, 30.0, 0.5, 1.0))
 
 
@@ -81,6 +85,7 @@ def report(samples: Samples, zoo: Path, wrong: int = 2, suspects: tuple[Suspect,
         validation=parts["validation"],
         test=parts["test"],
         tuned=tuned(samples, suspects),
+        tempered=TEMPERED,
         readings=readings,
     )
 
@@ -108,7 +113,14 @@ def test_the_json_has_every_number(samples: Samples, tmp_path: Path) -> None:
     assert told["training"]["seconds"] == 421.0
     assert told["training"]["stopped"] == "all validation images were read for 5 epochs"
     assert [it["validation_exact_match"] for it in told["training"]["epochs"]] == [0.25, 0.75, 1.0]
-    assert told["model"] == {"charset": samples.charset, "height": 48, "width": 192, "time_steps": 24}
+    assert told["model"] == {
+        "charset": samples.charset,
+        "height": 48,
+        "width": 192,
+        "time_steps": 24,
+        "temperature": None,
+        "calibration": TEMPERED.told,
+    }
     assert (told["test"]["exact_match"]["right"], told["test"]["exact_match"]["n"]) == (n - 2, n)
     exact = told["test"]["exact_match"]
     assert (exact["low"], exact["high"]) == made.figures.exact_match.interval
@@ -163,6 +175,10 @@ def test_the_page_says_what_the_json_says(samples: Samples, tmp_path: Path) -> N
         made.command,
         RULE,
         "It rests on 41 test images.",
+        f"The probability of an answer is the model's own ({TEMPERED.told}), and no measurement of a single "
+        "image.",
+        "Labels to look at0that may be wrong",
+        f"Probabilities{TEMPERED.told}\n",
         "seconds of training",
         *(it.file.path.name for it in made.figures.wrong),
     ):
@@ -196,8 +212,26 @@ def test_what_was_left_out_is_listed_with_its_reason(tmp_path: Path) -> None:
         "aaaa.png",
         "the same image as aaad.bmp, used once",
         "labelled 'ffff', another copy otherwise",
+        "Images used119 of 123",
+        "\n4 images.\n",
     ):
         assert piece in text
+
+
+def test_what_was_left_out_and_what_was_used_add_up(samples: Samples) -> None:
+    row = Problem(samples.folder / "gone.png", "abcd", "named in line 2 of it.csv", "not_in_folder")
+    empty = Problem(samples.folder / "empty.png", "abcd", "is empty")
+    told = [
+        left_out_in_words(replace(samples, images=120 + images, unusable=(empty,) * images + (row,) * rows))
+        for images, rows in [(0, 0), (1, 0), (11, 1), (0, 2)]
+    ]
+
+    assert told == [
+        "",
+        "1 image",
+        "11 images and 1 row of the CSV file without an image",
+        "2 rows of the CSV file without an image",
+    ]
 
 
 def test_names_from_outside_do_nothing(samples: Samples, tmp_path: Path) -> None:
@@ -222,6 +256,7 @@ def test_a_folder_without_test_images_has_no_figure(samples: Samples, tmp_path: 
         validation=(),
         test=(),
         tuned=tuned(samples),
+        tempered=TEMPERED,
         readings=(),
     )
 
@@ -262,6 +297,7 @@ def test_a_start_whose_images_nobody_knows_is_told(samples: Samples, tmp_path: P
         validation=made.validation,
         test=made.test,
         tuned=unknown,
+        tempered=TEMPERED,
         readings=made.readings,
     )
 

@@ -9,6 +9,7 @@ from model_zoo.figures import Share, confusion_json, share_json
 from model_zoo.style.figures import Figures
 from model_zoo.style.problems import TITLES, Samples
 from model_zoo.style.samples_text import shown
+from model_zoo.told import count
 from model_zoo.visible import visible_character
 
 MAX_CHARACTERS = 100
@@ -51,6 +52,14 @@ def tables(figures: Figures) -> Tables:
         [(str(length), share) for length, share in figures.by_length],
         [(visible_character(char), share) for char, share in figures.by_character[:MAX_CHARACTERS]],
     )
+
+
+def left_out_in_words(samples: Samples) -> str:
+    """How many images of the folder were not used, and how many rows of the CSV file name none of them."""
+    images = samples.images - len(samples.files)
+    rows = sum(it.kind == "not_in_folder" for it in samples.unusable)
+    named = f"{count(rows, 'row')} of the CSV file without an image"
+    return " and ".join([count(images, "image")] * bool(images) + [named] * bool(rows))
 
 
 def left_out(samples: Samples) -> list[tuple[str, str]]:

@@ -14,13 +14,14 @@ from model_zoo.split import RULE, LabelledFile
 from model_zoo.style.figures import Answer, Figures, measure
 from model_zoo.style.problems import Samples
 from model_zoo.style.report import charts
-from model_zoo.style.report.facts import MAX_NAMED, figures_json, left_out, tables
+from model_zoo.style.report.facts import MAX_NAMED, figures_json, left_out, left_out_in_words, tables
 from model_zoo.style.report.page import render, row
 from model_zoo.style.samples_text import samples_json, shown
 from model_zoo.told import count, percent, percents, seconds
 from model_zoo.visible import visible
 
 if TYPE_CHECKING:
+    from model_zoo.style.temperature import Tempering
     from model_zoo.style.tuned import Tuned
 
 VERSION = 1
@@ -40,6 +41,7 @@ class TrainingReport:
         validation: images that stopped and calibrated the training.
         test: images that only judge.
         tuned: what `tuning.tune` gave.
+        tempered: whether its probabilities were calibrated.
         readings: of the test images.
         figures: of the readings.
     """
@@ -51,6 +53,7 @@ class TrainingReport:
     validation: Sequence[LabelledFile]
     test: Sequence[LabelledFile]
     tuned: Tuned
+    tempered: Tempering
     readings: Sequence[Answer]
     figures: Figures
 
@@ -95,6 +98,7 @@ def write_training_report(
     validation: Sequence[LabelledFile],
     test: Sequence[LabelledFile],
     tuned: Tuned,
+    tempered: Tempering,
     readings: Sequence[Answer],
 ) -> TrainingReport:
     """Write NAME.html and NAME.report (JSON) into the zoo folder, each whole or not at all.
@@ -107,6 +111,7 @@ def write_training_report(
         validation: those that stopped it.
         test: those that it never saw; may be none.
         tuned: what the training gave.
+        tempered: whether its probabilities were calibrated.
         readings: of `test`, in its order.
 
     Returns:
@@ -116,7 +121,7 @@ def write_training_report(
         DataError: a file cannot be written.
     """
     report = TrainingReport(
-        name, zoo, samples, training, validation, test, tuned, readings, measure(readings)
+        name, zoo, samples, training, validation, test, tuned, tempered, readings, measure(readings)
     )
     content = json.dumps(_document(report), indent=2, ensure_ascii=False) + "\n"
     write_whole(report.json, content.encode())
@@ -147,6 +152,8 @@ def _document(report: TrainingReport) -> dict[str, Any]:
             "height": tuned.height,
             "width": tuned.width,
             "time_steps": tuned.time_steps,
+            "temperature": report.tempered.temperature,
+            "calibration": report.tempered.told,
         },
         "test": {
             **figures_json(report.figures),
@@ -185,8 +192,8 @@ def _limits(report: TrainingReport) -> list[str]:
         "It is about images like these. Whether other images of the same captcha look like these, or will "
         "after a change of the site, it cannot say.",
         "A reading counts as wrong where it differs from the label, also where the label is what is wrong.",
-        "The probability of an answer is the model's own, calibrated on the validation part where that is "
-        "large enough; it is no measurement of a single image.",
+        f"The probability of an answer is the model's own ({report.tempered.told}), and no measurement of a "
+        "single image.",
     ]
     if exact.n < 100:
         limits.insert(
@@ -233,6 +240,7 @@ def _page(report: TrainingReport) -> str:
         report=report,
         figures=report.figures,
         left_out=left_out(report.samples),
+        left_out_in_words=left_out_in_words(report.samples),
         chart=charts.over_time(validated, told) if validated else "",
         data=_data(report),
         wrong=[row(it.file, it.text, it.probability) for it in report.figures.wrong[:MAX_WRONG]],
@@ -267,6 +275,7 @@ def _data(report: TrainingReport) -> list[tuple[str, str]]:
         ),
         ("Rule of the split", RULE),
         ("Model", f"{tuned.width} x {tuned.height} pixels in, {tuned.time_steps} time steps"),
+        ("Probabilities", report.tempered.told),
         ("Training", f"{count(tuned.images, 'image')}, {seconds(tuned.seconds)}"),
         ("Why it ended", tuned.stopped),
     ]
