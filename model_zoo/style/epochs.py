@@ -35,12 +35,16 @@ class Epochs:
         self, inputs: Inputs, bank: LabelledImages | None, left_out: Collection[str], seed: int
     ) -> None:
         self._images, self._bank, self._seed = inputs.training, bank, seed
-        files = inputs.training_files
-        kept = [n for n, file in enumerate(files) if file.sha256 not in left_out]
-        self._kept = kept or list(range(len(files)))
-        self._own = min(MOST_IMAGES, len(self._kept) * -(-LEAST_IMAGES // len(self._kept)))
+        self._files = files = inputs.training_files
+        self.leave_out(left_out)
+        self._own = min(MOST_IMAGES, len(files) * -(-LEAST_IMAGES // len(files)))
         share = min(1.0, AS_MANY_GENERATED / len(files))
         self.generated = 0 if bank is None else round(share * self._own)
+
+    def leave_out(self, left_out: Collection[str]) -> None:
+        """Other images are left out from now on; an epoch has as many as before."""
+        kept = [n for n, file in enumerate(self._files) if file.sha256 not in left_out]
+        self._kept = kept or list(range(len(self._files)))
 
     def __len__(self) -> int:
         """Images of an epoch."""
@@ -50,12 +54,10 @@ class Epochs:
         """The images of an epoch (0, 1, ...), in no particular order."""
         source = torch.Generator().manual_seed(self._seed * 10_007 + epoch)
         n = len(self._kept)
-        own = (
-            list(range(n)) * (self._own // n)
-            if n <= self._own
-            else torch.randperm(n, generator=source).tolist()
-        )
-        images = _some(self._images, [self._kept[place] for place in own[: self._own]])
+        own = list(range(n)) * (self._own // n)
+        if len(own) < self._own:  # a part of many, or the rest where images were left out meanwhile
+            own += torch.randperm(n, generator=source)[: self._own - len(own)].tolist()
+        images = _some(self._images, [self._kept[place] for place in own])
         if self._bank is None:
             return images
         drawn = torch.randint(len(self._bank), (self.generated,), generator=source).tolist()

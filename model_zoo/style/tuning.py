@@ -19,32 +19,20 @@ from model_zoo.style.backbone import copied_weights, style_network
 from model_zoo.style.epochs import Epochs
 from model_zoo.style.looked_at import Inputs, best_case, draw_bank, read_inputs
 from model_zoo.style.reading import read_with
+from model_zoo.style.recipe import STYLE
 from model_zoo.style.rounds import Result, round_images, why_stop
-from model_zoo.style.suspicion import find_suspects, looked_at
+from model_zoo.style.suspicion import find_suspects, is_to_look, looked_at
 from model_zoo.style.threads import Threads, seconds_per_image
 from model_zoo.style.tuned import StyleEpoch, Suspect, Tuned, in_words
 from model_zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from model_zoo.training.data import Normalisation
 from model_zoo.training.fit import Fit, seed_epoch
-from model_zoo.training.recipe import STILL, Recipe
 from model_zoo.training.start import Start, load_start
 
 __all__ = ["StyleEpoch", "Suspect", "Tuned", "read_with", "tune"]
 
 RESERVE = 0.06  # of the budget: for reading, judging and writing
 MOST_VALIDATION = 1_000  # images: more tell the same, and are read after every epoch
-
-STYLE = Recipe(
-    batch_size=32,
-    learning_rate=1e-3,
-    warm_up=0.1,
-    averaging=0.998,
-    augmentation=replace(
-        STILL, rotation_degrees=3.0, scale=0.08, shear=0.1, shift_x=0.03, shift_y=0.05, elastic_pixels=1.0,
-        contrast=0.25, brightness=0.12, noise=0.04, lines=0.5,
-    ),
-    precision="bfloat16",
-)  # fmt: skip
 
 
 def tune(
@@ -163,6 +151,7 @@ class _Tuning:
         """The fit of round `number`, with the best weights so far."""
         network = self._network()
         recipe = replace(STYLE, epochs=epochs, seed=self._seed * 100 + number, start=self._start.name)
+        self._source = self._epochs(number)
         return Fit(
             network,
             None,
@@ -171,7 +160,7 @@ class _Tuning:
             normalise=self._normalise,
             recipe=recipe,
             device=self._device,
-            per_epoch=self._epochs(number),
+            per_epoch=self._source,
             start=self._best,
             beam=False,
         )
@@ -182,8 +171,11 @@ class _Tuning:
         return style_network(self._start, inputs.charset, inputs.height, inputs.width, self._case)
 
     def _epochs(self, number: int) -> Epochs:
-        suspected = {suspect.file.sha256 for suspect in self._suspects}
-        return Epochs(self._inputs, self._bank, suspected, self._seed * 101 + number)
+        return Epochs(self._inputs, self._bank, self._suspected, self._seed * 101 + number)
+
+    @property
+    def _suspected(self) -> set[str]:
+        return {suspect.file.sha256 for suspect in self._suspects}
 
     def _look_at_speed(self) -> None:
         """Choose the number of threads: before each round, for other processes come and go."""
@@ -195,6 +187,10 @@ class _Tuning:
         """To the end of the round, or of the time; the first epoch of all is made in any case."""
         end = (1 - RESERVE) * self._budget
         while fit.state.epoch < fit.recipe.epochs and (not self._log or self._elapsed < end):
+            # In the first round, before wrong labels are learnt by heart.
+            if not self._results and is_to_look(fit.state.epoch, len(self._source), self._inputs):
+                self._suspects = find_suspects(fit.network, self._inputs, self._normalise, early=True)
+                self._source.leave_out(self._suspected)
             began = time.perf_counter()
             log = fit.epoch()
             self._per_image = (time.perf_counter() - began) / log.images

@@ -1,4 +1,4 @@
-"""What is found out by looking at the images of a style: sizes, the case of its letters, wrong labels."""
+"""What is found out by looking at the images of a style: sizes, the case of its letters."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from labelled import write_images
-from styled import quickly, untrained, write_style
+from styled import quickly, write_style
 
 from model_zoo.charset import Charset
 from model_zoo.generators.styles.style import SMALL
 from model_zoo.split import LabelledFile, labelled_files
 from model_zoo.style.backbone import Case
 from model_zoo.style.looked_at import Inputs, best_case, draw_bank, input_width, read_inputs
-from model_zoo.style.reading import read_with
-from model_zoo.style.suspicion import find_suspects, looked_at
 from model_zoo.training.data import Normalisation
 from model_zoo.training.start import Start, load_start
 
@@ -101,42 +98,3 @@ def test_the_bank_has_the_styles_characters_and_lengths_and_the_seed_decides_it(
 
 def test_there_is_no_bank_where_no_font_has_a_character(digits: list[LabelledFile], start: Start) -> None:
     assert draw_bank(replace(inputs_of(digits, start), charset=Charset("ßж")), "labelled", 0) is None
-
-
-def test_wrong_labels_are_suspected_in_both_parts_surest_first(digits: list[LabelledFile]) -> None:
-    tuned = untrained(digits[:30], digits[30:])
-    able = [it.file for it in read_with(tuned, digits) if it.text == it.file.label and it.probability > 0.99]
-    assert len(able) >= 20, "generic reads what is planted upon"
-    planted = {able[3].path: "0000", able[-1].path: "9999"}
-    files = [replace(file, label=planted.get(file.path, file.label)) for file in able]
-
-    suspects = find_suspects(
-        tuned.network, read_inputs(files[:-2], files[-2:], None, tuned.start), tuned.normalise
-    )
-
-    assert {it.file.path: it.file.label for it in suspects} == planted
-    assert all(it.reading == it.file.path.stem.partition("_")[0] for it in suspects)
-    assert suspects[0].probability >= suspects[1].probability >= 0.9
-
-
-def test_of_many_training_images_a_part_is_looked_at_for_wrong_labels(
-    digits: list[LabelledFile], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tuned = untrained(digits, [])
-    able = [it.file for it in read_with(tuned, digits) if it.text == it.file.label and it.probability > 0.99]
-    first, *_, last = sorted(able, key=lambda file: file.sha256)
-    files = [replace(file, label="0000") if file in (first, last) else file for file in able]
-    monkeypatch.setattr("model_zoo.style.suspicion.MOST_TRAINING", len(files) - 1)
-
-    inputs = read_inputs(files, [], None, tuned.start)
-
-    suspects = find_suspects(tuned.network, inputs, tuned.normalise)
-    assert [it.file.path for it in suspects] == [first.path]
-    assert looked_at(inputs) == len(files) - 1
-
-
-def test_a_network_that_reads_too_little_accuses_nobody(start: Start, tmp_path: Path) -> None:
-    files = labelled_files(write_images(tmp_path / "noise"))
-    tuned = untrained(files, [])
-
-    assert find_suspects(tuned.network, read_inputs(files, [], None, start), tuned.normalise) == ()

@@ -61,7 +61,7 @@ def test_a_stop_at_any_checkpoint_costs_no_epoch(
     saves: int, tuned: Tune, digits: list[LabelledFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     suspects = (Suspect(digits[4], "0000", 0.99),)
-    monkeypatch.setattr(tuning, "find_suspects", lambda *_: suspects)
+    monkeypatch.setattr(tuning, "find_suspects", lambda *_, **__: suspects)
     checkpoint = tmp_path / "it.checkpoint"
     whole = tuned()
     with monkeypatch.context() as patch:

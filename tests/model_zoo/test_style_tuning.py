@@ -81,7 +81,7 @@ def test_a_suspected_image_is_not_trained_on_in_the_next_round(
     tuned: Tune, digits: list[LabelledFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     suspects = (Suspect(digits[4], "0000", 0.99), Suspect(digits[35], "1111", 0.95))
-    monkeypatch.setattr(tuning, "find_suspects", lambda *_: suspects)
+    monkeypatch.setattr(tuning, "find_suspects", lambda *_, early=False: () if early else suspects)
     clock = Clock()
 
     done = tuned(clock)
@@ -93,10 +93,32 @@ def test_a_suspected_image_is_not_trained_on_in_the_next_round(
     assert done.suspects == suspects
 
 
+def test_a_label_is_doubted_before_it_is_learnt_by_heart_and_trained_on_again_once_it_is_not(
+    tuned: Tune, digits: list[LabelledFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = iter([(Suspect(digits[4], "0000", 0.99),)])
+    monkeypatch.setattr(tuning, "find_suspects", lambda *_, **__: next(looks, ()))
+    monkeypatch.setattr(tuning, "is_to_look", lambda epoch, *_: epoch in (0, 2))
+    monkeypatch.setattr("model_zoo.style.rounds.FIRST_ROUND", 500)
+    clock = Clock()
+
+    tuned(clock)
+
+    labels = [file.label for file in digits[:30]]
+    without = [label for label in labels if label != digits[4].label]
+    assert len(without) == 29
+    first, second, third = clock.rounds[:3]
+    for doubted in (first, second):
+        assert doubted[:58] == tuple(without) * 2
+        assert len(set(doubted[58:60])) == 2, "as many as before: two more of the others"
+        assert set(doubted[58:60]) < set(without)
+    assert third[:60] == tuple(labels) * 2
+
+
 def test_suspects_are_those_of_the_round_whose_weights_are_kept(
     tuned: Tune, digits: list[LabelledFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def by_round(network: Any, *_: Any) -> tuple[Suspect, ...]:
+    def by_round(network: Any, *_: Any, early: bool = False) -> tuple[Suspect, ...]:
         return (Suspect(digits[4], str(int(network.state_dict()["head.bias"][0])), 0.99),)
 
     monkeypatch.setattr(tuning, "find_suspects", by_round)
