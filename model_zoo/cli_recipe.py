@@ -52,6 +52,17 @@ def recipe_options(default: str = "standard") -> Callable[[Command], Command]:
     return decorated
 
 
+def check_recipe(name: str) -> None:
+    """Refuse a recipe that `train` does not know.
+
+    Raises:
+        DataError: it is not known.
+    """
+    from model_zoo.training.recipe import RECIPES, check_known
+
+    check_known("recipe", name, (STYLE, *RECIPES))
+
+
 def length_option(command: Command) -> Command:
     """`--length`, as `length`: the fewest and the most characters of a label, or None."""
     help_text = "Allowed lengths of labels, like 5 or 4-6. [default: found out]"

@@ -88,5 +88,5 @@ def _about(samples: Samples, minutes: float) -> str:
     span = f"{shortest}" if shortest == longest else f"{shortest} to {longest}"
     return (
         f"{len(samples.files):,} images, {span} characters each, {len(samples.charset)} different ones: "
-        f"{samples.charset}; training for {minutes:g} minutes at most"
+        f"{samples.charset}; training for {minutes:g} {'minute' if minutes == 1 else 'minutes'} at most"
     )

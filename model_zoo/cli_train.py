@@ -10,9 +10,10 @@ import click
 
 from model_zoo.cli_errors import CONTEXT, Stopped
 from model_zoo.cli_options import FOLDER, labels_option
-from model_zoo.cli_recipe import STYLE, recipe_options, run_options, take_recipe
+from model_zoo.cli_recipe import STYLE, check_recipe, recipe_options, run_options, take_recipe
 from model_zoo.cli_style import BOTH, STYLE_OPTIONS, refuse_foreign, train_by_style
 from model_zoo.env_options import FiniteRange, option
+from model_zoo.training.output import check_output
 
 if TYPE_CHECKING:
     from model_zoo.cards import ModelCard
@@ -59,7 +60,9 @@ def train(out: Path, name: str, **options: Any) -> None:
     """
     said = click.get_current_context().get_parameter_source
     given = {key for key in options if said(key) in _SAID}
+    check_recipe(options["recipe"])
     refuse_foreign(options["recipe"], given)
+    check_output(name, out, resume=options["resume"])  # before the seconds that torch takes to load
     try:
         if options["recipe"] == STYLE:
             train_by_style(out, name, **{key: options[key] for key in (*STYLE_OPTIONS, *BOTH)})

@@ -26,7 +26,7 @@ from model_zoo.style.tuned import StyleEpoch, Tuned
 from model_zoo.style.tuning import tune
 from model_zoo.training.card import new_card, what_it_reads
 from model_zoo.training.checkpoint import write_safetensors
-from model_zoo.training.run import check_output
+from model_zoo.training.output import check_output
 from model_zoo.training.start import check_unseen, load_start
 from model_zoo.visible import visible
 
@@ -90,8 +90,6 @@ def train_style(
     """
     began = time.perf_counter()
     checkpoint = check_output(options.name, options.out, resume=options.resume)
-    if options.resume and not checkpoint.exists():
-        raise DataError(f"there is no run to resume at {checkpoint}; start it without --resume")
     samples = read_samples(options.data, options.labels)
     on_samples(samples)
     training, validation, test = (

@@ -112,13 +112,23 @@ class Recipe:
     generator: str = "kaptcha"
 
     def __post_init__(self) -> None:
-        _check("precision", self.precision, PRECISIONS)
-        _check("schedule", self.schedule, SCHEDULES)
-        _check("generator", self.generator, GENERATORS)
-        _check("padding", self.augmentation.padding, PADDINGS)
+        check_known("precision", self.precision, PRECISIONS)
+        check_known("schedule", self.schedule, SCHEDULES)
+        check_known("generator", self.generator, GENERATORS)
+        check_known("padding", self.augmentation.padding, PADDINGS)
 
 
-def _check(what: str, value: str, known: tuple[str, ...]) -> None:
+def check_known(what: str, value: str, known: tuple[str, ...]) -> None:
+    """Refuse what is not known, in one sentence with all that is.
+
+    Args:
+        what: it is, for the sentence.
+        value: that was given.
+        known: may be given.
+
+    Raises:
+        DataError: it is none of these.
+    """
     if value not in known:
         raise DataError(f"{what} {value!r} is unknown; known are {', '.join(known)}")
 
@@ -182,5 +192,5 @@ def recipe_named(name: str, **changes: Any) -> Recipe:
     Raises:
         DataError: an unknown recipe, precision or schedule.
     """
-    _check("recipe", name, tuple(RECIPES))
+    check_known("recipe", name, tuple(RECIPES))
     return replace(RECIPES[name], **changes)

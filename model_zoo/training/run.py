@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_zoo.atomic import check_folder, write_whole
-from model_zoo.cards import NAME_PATTERN, ModelCard
-from model_zoo.errors import DataError
+from model_zoo.cards import ModelCard
 from model_zoo.seen import with_list
 from model_zoo.training import checkpoint
 from model_zoo.training.card import make_card
 from model_zoo.training.log import EpochLog, append, trim
 from model_zoo.training.metrics import measure
+from model_zoo.training.output import check_output
 from model_zoo.training.prepare import Prepared, TrainOptions
 
 __all__ = ["Run", "TrainOptions", "TrainStart", "train"]
@@ -107,32 +107,3 @@ class Run:
         write_whole(self.options.out / f"{card.name}.json", card.to_json().encode())
         self.checkpoint.unlink(missing_ok=True)
         return card
-
-
-def check_output(name: str, out: Path, *, resume: bool) -> Path:
-    """Refuse a name that cannot be a model's, or is one already, before hours are spent on it.
-
-    Args:
-        name: of the new model.
-        out: its zoo folder.
-        resume: whether a run that was stopped is to go on.
-
-    Returns:
-        The path of the run's checkpoint.
-
-    Raises:
-        DataError: another name is needed, or a stopped run is in the way.
-    """
-    weights, stopped = out / f"{name}.safetensors", out / f"{name}.checkpoint"
-    if not NAME_PATTERN.fullmatch(name):
-        raise DataError(f"name {name!r} is not usable; use letters, digits and . _ - only")
-    # A run that was killed while it wrote its model has both files, and only the card to add. A card without
-    # weights of its name is an ensemble's, or tells how the networks behind out-of-fold answers were trained.
-    there = weights.exists() or (out / f"{name}.json").exists()
-    if there and not (resume and stopped.exists()):
-        raise DataError(
-            f"model {name!r} is in {out} already; choose another name, or delete its files {out / name}.*"
-        )
-    if stopped.exists() and not resume:
-        raise DataError(f"a stopped run is at {stopped}; go on with --resume, or delete the file")
-    return stopped

@@ -18,8 +18,6 @@ from test_style_figures import Read
 
 from model_zoo.charset import Charset
 from model_zoo.split import RULE, LabelledFile
-from model_zoo.style.problems import Problem
-from model_zoo.style.report.facts import left_out_in_words
 from model_zoo.style.report.training import (
     MAX_SUSPECTS,
     MAX_WRONG,
@@ -216,22 +214,6 @@ def test_what_was_left_out_is_listed_with_its_reason(tmp_path: Path) -> None:
         "\n4 images.\n",
     ):
         assert piece in text
-
-
-def test_what_was_left_out_and_what_was_used_add_up(samples: Samples) -> None:
-    row = Problem(samples.folder / "gone.png", "abcd", "named in line 2 of it.csv", "not_in_folder")
-    empty = Problem(samples.folder / "empty.png", "abcd", "is empty")
-    told = [
-        left_out_in_words(replace(samples, images=120 + images, unusable=(empty,) * images + (row,) * rows))
-        for images, rows in [(0, 0), (1, 0), (11, 1), (0, 2)]
-    ]
-
-    assert told == [
-        "",
-        "1 image",
-        "11 images and 1 row of the CSV file without an image",
-        "2 rows of the CSV file without an image",
-    ]
 
 
 def test_names_from_outside_do_nothing(samples: Samples, tmp_path: Path) -> None:

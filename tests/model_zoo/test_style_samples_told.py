@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from labelled import STEMS, noise, write_images
 
-from model_zoo.style.problems import TITLES
+from model_zoo.style.problems import TITLES, Problem
+from model_zoo.style.report.facts import left_out_in_words
 from model_zoo.style.samples import case_of, problems_in_words, read_samples, samples_json
 
 ROOT = Path(__file__).parent.parent.parent
@@ -78,3 +80,20 @@ def test_every_kind_of_problem_stands_in_the_docs() -> None:
 )
 def test_the_case_of_labels(labels: list[str], case: str) -> None:
     assert case_of(labels) == case
+
+
+def test_what_was_left_out_and_what_was_used_add_up(tmp_path: Path) -> None:
+    samples = read_samples(write_images(tmp_path / "imgs"))
+    row = Problem(tmp_path / "imgs" / "gone.png", "abcd", "named in line 2 of it.csv", "not_in_folder")
+    empty = Problem(tmp_path / "imgs" / "empty.png", "abcd", "is empty")
+    told = [
+        left_out_in_words(replace(samples, images=40 + images, unusable=(empty,) * images + (row,) * rows))
+        for images, rows in [(0, 0), (1, 0), (11, 1), (0, 2)]
+    ]
+
+    assert told == [
+        "",
+        "1 image",
+        "11 images and 1 row of the CSV file without an image",
+        "2 rows of the CSV file without an image",
+    ]

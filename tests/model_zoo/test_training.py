@@ -266,7 +266,8 @@ def test_the_drawing_of_images_ends_with_the_run_and_with_one_that_is_refused(
     monkeypatch.setattr("model_zoo.training.fit.Fit.close", lambda fit: closed.append(fit))
 
     train(replace(options, recipe=replace(options.recipe, epochs=1)))
-    with pytest.raises(DataError, match="there is no run to resume"):
+    (options.out / "other.checkpoint").write_bytes(b"nothing of the kind")
+    with pytest.raises(DataError, match=r"other\.checkpoint cannot be read"):
         train(replace(options, name="other", resume=True))
 
     assert len(closed) == 2

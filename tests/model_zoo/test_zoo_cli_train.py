@@ -252,7 +252,7 @@ def test_an_unknown_recipe_and_nothing_to_train_on_are_refused_in_one_line(tmp_p
     no_folder = run("train", "--name", "mine", "--out", tmp_path)
 
     assert [recipe.exit_code, nothing.exit_code, no_folder.exit_code] == [2, 2, 2]
-    assert recipe.stderr.startswith("Error: recipe 'fast' is unknown; known are standard, ")
+    assert recipe.stderr.startswith("Error: recipe 'fast' is unknown; known are style, standard, ")
     assert nothing.stderr == (
         "Error: there is nothing to train on; give --data DIR, or --synthetic N for generated images\n"
     )
