@@ -2,13 +2,14 @@
 
 Curve: the mean over the draws of a size, made monotone (more samples read no worse on average) by pooling
 adjacent violators; between two sizes asin(sqrt(share)) is straight over log n. It says nothing beyond the
-largest size.
+largest size. Few samples can read worse than none; who sees that keeps the reader without samples, so where a
+share is known that is read without any, the curve is nowhere below it.
 
 Interval: the curve is drawn again many times, and its 2.5 % and 97.5 % points are the ends. A redraw moves
 
 * all sizes together by what the test part leaves open: one standard normal z, and the share at which the
   Wilson score statistic is z, so z = -1.96 and 1.96 are the ends of the Wilson interval. The same images
-  judge every run, so more draws do not lessen this;
+  judge every run, the one without samples too, so more draws do not lessen this;
 * each size by itself by what the draws leave open: the standard error of their mean on the scale
   asin(sqrt(share)), where the spread of a share hardly depends on it, times a Student t. The spread is pooled
   with that of the neighbouring sizes, because three draws alone say little of it.
@@ -53,7 +54,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Level:
-    """The curve at one size: the monotone mean and its 95 % interval."""
+    """The curve at one size: the monotone mean, at least what is read without samples, and its interval."""
 
     size: int
     value: float
@@ -111,22 +112,34 @@ class Curve:
     reached: tuple[Reached, ...]
 
 
-def fit(points: Sequence[Point], targets: Sequence[float], *, seed: int = 0, redraws: int = REDRAWS) -> Curve:
+def fit(
+    points: Sequence[Point],
+    targets: Sequence[float],
+    *,
+    zero_shot: float | None = None,
+    seed: int = 0,
+    redraws: int = REDRAWS,
+) -> Curve:
     """Fit a curve and find where it reaches each target.
 
     Args:
         points: at least one, each of another size.
         targets: shares, each above 0 and at most 1.
+        zero_shot: share that is read without samples, of the same test images; the curve is not below it.
         seed: of the redraws; the same one gives the same interval.
         redraws: how many; at least 40, so that there is something beyond the 2.5 % points.
     """
     points = tuple(sorted(points, key=lambda point: point.size))
     sizes = [point.size for point in points]
     weights = [len(point.right) for point in points]
-    centre = monotone([point.mean for point in points], weights)
+    centre = _at_least(zero_shot, monotone([point.mean for point in points], weights))
     rng = random.Random(seed)
     errors = [_error(points, at) for at in range(len(points))]
-    drawn = [monotone(_redraw(points, errors, rng), weights) for _ in range(redraws)]
+    drawn = []
+    for _ in range(redraws):
+        z = rng.gauss(0, 1)
+        least = None if zero_shot is None else _score_share(zero_shot, points[0].test, z)
+        drawn.append(_at_least(least, monotone(_redraw(points, errors, z, rng), weights)))
     levels = []
     for at, (size, value) in enumerate(zip(sizes, centre, strict=True)):
         low, high = _ends([values[at] for values in drawn])
@@ -146,6 +159,10 @@ def monotone(values: Sequence[float], weights: Sequence[float]) -> list[float]:
             pooled = (left * left_weight + right * right_weight) / total
             blocks[-2:] = [(pooled, total, left_count + right_count)]
     return [value for value, _, count in blocks for _ in range(count)]
+
+
+def _at_least(least: float | None, values: Sequence[float]) -> list[float]:
+    return list(values) if least is None else [max(value, least) for value in values]
 
 
 def crossing(sizes: Sequence[int], values: Sequence[float], target: float) -> float:
@@ -177,8 +194,7 @@ def _whole(samples: float) -> int | None:
     return None if math.isinf(samples) else math.ceil(samples - 1e-6)
 
 
-def _redraw(points: Sequence[Point], errors: Sequence[_Error], rng: random.Random) -> list[float]:
-    z = rng.gauss(0, 1)
+def _redraw(points: Sequence[Point], errors: Sequence[_Error], z: float, rng: random.Random) -> list[float]:
     values = []
     for point, error in zip(points, errors, strict=True):
         angle = _angle(_score_share(point.mean, point.test, z))

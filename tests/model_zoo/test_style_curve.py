@@ -68,6 +68,19 @@ def test_a_target_far_off_is_not_reached_whatever_chance_did() -> None:
     assert curve.reached == (Reached(0.95, None, None, None),)
 
 
+def test_who_reads_worse_with_few_samples_keeps_the_reader_without() -> None:
+    points = [Point(10, (80, 80, 80), 100), Point(40, (90, 90, 90), 100)]
+
+    alone = fit(points, [0.82]).levels
+    kept = fit(points, [0.82], zero_shot=0.84)
+
+    assert [it.value for it in alone] == pytest.approx([0.80, 0.90])
+    assert [it.value for it in kept.levels] == pytest.approx([0.84, 0.90])
+    assert (kept.levels[0].low, kept.levels[0].high) == pytest.approx(wilson_interval(84, 100), abs=0.01)
+    assert kept.levels[1] == alone[1]
+    assert kept.reached[0].samples == 10
+
+
 def test_the_order_of_the_points_is_nothing_and_the_same_seed_gives_the_same() -> None:
     points = [Point(10, (3, 5, 4), 50), Point(20, (30, 31, 35), 50), Point(40, (49, 50, 50), 50)]
 
