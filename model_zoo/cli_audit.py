@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ from model_zoo.cli_options import FOLDER, data_option, labels_option
 from model_zoo.env_options import FiniteRange, option
 
 if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.progress import Progress as Bar
+
     from model_zoo.style.audit_runner import Progress
 
 
@@ -31,12 +35,14 @@ def audit(data: Path, labels: Path | None, minutes: float, out: Path, seed: int,
     """Find out how weak a captcha is: train readers on ever more of its images, and test them on others.
 
     Writes audit.html and audit.json, and audit.jsonl with every finished training. Ctrl-C stops (exit code
-    130); the same command with --resume goes on after the last finished training, with the time that is left.
+    130) and reports what there is; the same command with --resume goes on after the last finished training,
+    with the time that is left.
 
     \b
     Example: model-zoo audit --data DIR --minutes 60 --out audit
     """
     from model_zoo.style.attack import Ours
+    from model_zoo.style.audit import AuditStopped
     from model_zoo.style.audit import audit as run
     from model_zoo.style.audit_journal import Journal
     from model_zoo.style.audit_runner import Clock
@@ -48,7 +54,7 @@ def audit(data: Path, labels: Path | None, minutes: float, out: Path, seed: int,
     for line in problems_in_words(samples):
         click.echo(line, err=True)
     try:
-        with _Shown(minutes) as shown:
+        with _Shown(minutes, clock) as shown:
             found = run(
                 samples,
                 Ours(),
@@ -59,6 +65,12 @@ def audit(data: Path, labels: Path | None, minutes: float, out: Path, seed: int,
                 clock=clock,
                 on_progress=shown.show,
             )
+    except AuditStopped as interrupt:
+        for line in [*write_audit_report(interrupt.audit, out).lines(), f"report: {out / 'audit.html'}"]:
+            click.echo(line)
+        raise Stopped(
+            "Stopped; the finished trainings are kept, go on with the same command and --resume"
+        ) from interrupt
     except KeyboardInterrupt as interrupt:
         raise Stopped(
             "Stopped; the finished trainings are kept, go on with the same command and --resume"
@@ -70,19 +82,40 @@ def audit(data: Path, labels: Path | None, minutes: float, out: Path, seed: int,
         click.echo(line)
 
 
+def _bar(total: float, clock: Callable[[], float], console: Console) -> Bar:
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    from model_zoo.told import seconds
+
+    class Clocked(Bar):
+        """A training tells little of itself while it runs, so each picture of the bar asks the clock."""
+
+        def get_renderables(self) -> Iterable[RenderableType]:
+            for task in self.tasks:
+                task.completed = min(clock(), total)
+                task.fields["left"] = f"{seconds(max(total - clock(), 0))} left at most"
+            return super().get_renderables()
+
+    columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[left]}"))
+    return Clocked(
+        TextColumn("{task.description}"), *columns, console=console, disable=not console.is_terminal
+    )
+
+
 class _Shown:
-    """Progress on a terminal; nothing elsewhere.
+    """Progress on a terminal, by the clock; elsewhere a line after each training, as a sign of life.
 
     Args:
         minutes: of the whole audit.
+        clock: of the audit.
     """
 
-    def __init__(self, minutes: float) -> None:
+    def __init__(self, minutes: float, clock: Callable[[], float]) -> None:
         from rich.console import Console
-        from rich.progress import Progress
 
-        console = Console(stderr=True)
-        self._bar = Progress(console=console, disable=not console.is_terminal)
+        self._console = Console(stderr=True)
+        self._bar = _bar(minutes * 60, clock, self._console)
         self._task = self._bar.add_task("audit", total=minutes * 60)
 
     def __enter__(self) -> _Shown:
@@ -93,4 +126,6 @@ class _Shown:
         self._bar.stop()
 
     def show(self, progress: Progress) -> None:
-        self._bar.update(self._task, completed=progress.elapsed, description=progress.doing)
+        self._bar.update(self._task, description=progress.doing)
+        if progress.done and not self._console.is_terminal:
+            click.echo(progress.done, err=True)

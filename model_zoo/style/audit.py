@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,22 @@ from model_zoo.style.appearance import Appearance, measure_appearance
 from model_zoo.style.attack import Attacker
 from model_zoo.style.audit_journal import Head, Journal, Run, of_size
 from model_zoo.style.audit_plan import DRAWS, FEWEST, MIN_SIZES, Plan, make_plan, next_run
-from model_zoo.style.audit_runner import TARGET, Clock, Progress, Runner
+from model_zoo.style.audit_runner import TARGET, Clock, Progress, Runner, with_reserve
 from model_zoo.style.curve import Curve
 from model_zoo.style.samples import Samples
 from model_zoo.told import seconds
+
+
+class AuditStopped(KeyboardInterrupt):
+    """Ctrl-C after the first training.
+
+    Attributes:
+        audit: what there is by then.
+    """
+
+    def __init__(self, audit: Audit) -> None:
+        super().__init__()
+        self.audit = audit
 
 
 @dataclass(frozen=True)
@@ -34,6 +47,7 @@ class Audit:
         unseen: whether it is known that the start had learnt from none of the images.
         elapsed: seconds that it took.
         minutes: that it might take.
+        stopped: whether Ctrl-C ended it.
     """
 
     samples: Samples
@@ -46,6 +60,7 @@ class Audit:
     unseen: bool
     elapsed: float
     minutes: float
+    stopped: bool = False
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -56,6 +71,32 @@ class Audit:
     def draws(self) -> dict[int, int]:
         """For each planned size, how many runs were made."""
         return {size: len(of_size(self.runs, size)) for size in self.head.sizes}
+
+    @property
+    def trainings(self) -> int:
+        """How many were made."""
+        return sum(run.size > 0 for run in self.runs)
+
+    @property
+    def planned(self) -> int:
+        """How many trainings an audit should have; where time is left, more are made."""
+        return len(self.head.sizes) * DRAWS
+
+    @property
+    def complete(self) -> bool:
+        """Whether each planned size has a training: without that, no target counts as not reached."""
+        return min(self.draws.values()) > 0
+
+    @property
+    def enough_minutes(self) -> int:
+        """What --minutes all of these take, by what those that were made took."""
+        overhead, walls = _overhead(self.runs), _walls(self.runs)
+        missing = sum(
+            (DRAWS - self.draws[size]) * max(allowed + overhead, *walls.get(size, (0.0,)))
+            for size, allowed in zip(self.head.sizes, self.head.seconds, strict=True)
+            if self.draws[size] < DRAWS
+        )
+        return math.ceil(with_reserve(self.elapsed + missing) / 60)
 
     @property
     def fell_short(self) -> bool:
@@ -93,6 +134,7 @@ def audit(
     Raises:
         DataError: too few images, a start that has learnt from some of them, a folder that cannot be written
             or holds another audit, or none to go on.
+        AuditStopped: Ctrl-C after the first training.
         UnreadableImage: an image has gone or changed since it was checked, and is needed.
     """
     clock = clock or Clock()
@@ -113,20 +155,31 @@ def audit(
     # Not at the end: an image that goes would cost the report of all the runs.
     appearance = measure_appearance(samples.files)
     head, runs = _begun(journal, runner) if _goes_on(journal, resume) else _begin(journal, runner)
-    plan = Plan(head.sizes, head.draws, head.seconds, head.short)
-    while following := _following(plan, runs, runner):
-        run = runner.fine_tuned(*following)
-        journal.add(run)
-        runs.append(run)
+    # Where time was planned for fewer draws and more of it is left, or given, it goes into the others.
+    plan = Plan(head.sizes, DRAWS, head.seconds, head.short)
+    stopped = False
+    try:
+        while following := _following(plan, runs, runner):
+            run = runner.fine_tuned(*following)
+            journal.add(run)
+            runs.append(run)
+    except KeyboardInterrupt:
+        if len(runs) == 1:
+            raise
+        stopped = True
     if len(runs) == 1:
         raise DataError(
             f"--minutes {minutes:g} is too little for one training: reading the test part alone takes "
             f"{seconds(runs[0].wall)}; give more"
         )
     runs.sort(key=lambda run: (run.size, run.draw))
-    return Audit(
-        samples, pool, test, head, tuple(runs), runner.curve(runs), appearance, unseen, clock(), minutes
+    curve = runner.curve(runs)
+    found = Audit(
+        samples, pool, test, head, tuple(runs), curve, appearance, unseen, clock(), minutes, stopped
     )
+    if stopped:
+        raise AuditStopped(found)
+    return found
 
 
 def _following(plan: Plan, runs: Sequence[Run], runner: Runner) -> tuple[int, int, float] | None:

@@ -13,6 +13,7 @@ from model_zoo.style.audit_journal import Run, of_size
 from model_zoo.style.audit_plan import draw, training_seed
 from model_zoo.style.curve import REDRAWS, Curve, Point, fit
 from model_zoo.style.samples import Samples
+from model_zoo.told import percent, seconds
 
 TARGET = 0.95
 # 1 % is what Bursztein, Martin and Mitchell (2011), Text-based CAPTCHA strengths and weaknesses, CCS 18, take
@@ -32,11 +33,13 @@ class Progress:
         elapsed: seconds, those before an interruption among them.
         seconds: that it may take.
         doing: what is being done, for people.
+        done: a run that has just ended, for people; None while nothing has.
     """
 
     elapsed: float
     seconds: float
     doing: str
+    done: str | None = None
 
 
 class Clock:
@@ -53,6 +56,11 @@ class Clock:
 
     def __call__(self) -> float:
         return self.before + self._now() - self._start
+
+
+def with_reserve(needed: float) -> float:
+    """How long an audit may take in all whose runs take so many seconds."""
+    return max(needed + _RESERVE, needed / (1 - _RESERVE_SHARE))
 
 
 @dataclass(frozen=True)
@@ -79,15 +87,17 @@ class Runner:
 
     def zero_shot(self) -> Run:
         """The run that learns nothing."""
-        self._tell("reading without samples")
+        what = "reading without samples"
+        self._tell(what)
         self.attacker.zero_shot(
             self.test[:1], self._known()
         )  # loads and compiles, which only the first reading does
         start = self.clock()
         outcome = self.attacker.zero_shot(self.test, self._known())
+        self._tell(what, f"without samples: {self._read(outcome)}")
         return self._run(0, 0, 0, 0.0, start, outcome)
 
-    def fine_tuned(self, size: int, number: int, seconds: float) -> Run:
+    def fine_tuned(self, size: int, number: int, allowed: float) -> Run:
         """One run, judged."""
         what = f"{size} samples, draw {number + 1}"
         self._tell(what)
@@ -97,23 +107,28 @@ class Runner:
             drawn,
             self.test,
             self._known(),
-            seconds=seconds,
+            seconds=allowed,
             seed=training_seed(size, number, self.seed),
             on_epoch=lambda _: self._tell(what),
         )
-        return self._run(size, number, drawn.characters, seconds, start, outcome)
+        self._tell(what, f"{what}: {self._read(outcome)}")
+        return self._run(size, number, drawn.characters, allowed, start, outcome)
 
     def curve(self, runs: Sequence[Run], redraws: int = REDRAWS) -> Curve:
-        """Through the runs that learnt something, of which there is at least one."""
+        """Through the runs that learnt something, of which there is at least one, and the zero-shot one."""
         labels = [file.label for file in self.test]
-        points = []
-        for size in sorted({run.size for run in runs if run.size}):
-            right = tuple(
-                sum(text == label for text, label in zip(run.texts, labels, strict=True))
-                for run in of_size(runs, size)
+        zero_shot, *points = (
+            Point(
+                size,
+                tuple(
+                    sum(text == label for text, label in zip(run.texts, labels, strict=True))
+                    for run in of_size(runs, size)
+                ),
+                len(labels),
             )
-            points.append(Point(size, right, len(labels)))
-        return fit(points, TARGETS, seed=self.seed, redraws=redraws)
+            for size in sorted({run.size for run in runs})
+        )
+        return fit(points, TARGETS, zero_shot=zero_shot.mean, seed=self.seed, redraws=redraws)
 
     def _run(
         self, size: int, number: int, characters: int, allowed: float, start: float, outcome: Outcome
@@ -135,5 +150,9 @@ class Runner:
     def _known(self) -> LabelFormat:
         return LabelFormat(self.samples.charset, self.samples.min_length, self.samples.max_length)
 
-    def _tell(self, doing: str) -> None:
-        self.on_progress(Progress(self.clock(), self.total, doing))
+    def _read(self, outcome: Outcome) -> str:
+        right = sum(text == file.label for text, file in zip(outcome.texts, self.test, strict=True))
+        return f"{percent(right / len(self.test))} read, after {seconds(self.clock())}"
+
+    def _tell(self, doing: str, done: str | None = None) -> None:
+        self.on_progress(Progress(self.clock(), self.total, doing, done))

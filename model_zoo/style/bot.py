@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from model_zoo.figures import Share
-
 ATTEMPTS = (1, 3, 5, 10)
 
 
@@ -16,26 +14,31 @@ class Bot:
 
     Attributes:
         samples: labelled images that it learnt from.
-        success: share of the test images that it reads right.
+        success: share of the test images that it reads right, by the curve.
+        low: lower end of its 95 % interval.
+        high: upper end.
         needed: attempts until it is in, on average; infinite where it read none.
         within: chance that it is in after 1, 3, 5 and 10 attempts, each at another image, right or wrong by
             chance: 1 - (1 - success)^k, with the ends of success's interval.
     """
 
     samples: int
-    success: Share
+    success: float
+    low: float
+    high: float
     needed: float
     within: tuple[tuple[int, float, float, float], ...]
 
 
-def bot(samples: int, success: Share) -> Bot:
-    """The attempts of a reader of so many samples."""
-    low, high = success.interval
+def bot(samples: int, success: float, low: float, high: float) -> Bot:
+    """The attempts of a reader of so many samples, from its success and the ends of its interval."""
     return Bot(
         samples,
         success,
-        1 / success.value if success.right else math.inf,
-        tuple((k, _within(k, success.value), _within(k, low), _within(k, high)) for k in ATTEMPTS),
+        low,
+        high,
+        1 / success if success else math.inf,
+        tuple((k, _within(k, success), _within(k, low), _within(k, high)) for k in ATTEMPTS),
     )
 
 

@@ -11,13 +11,16 @@ def share_in_words(share: float) -> str:
 
 
 def in_words(reached: Reached, curve: Curve) -> str:
-    """How many samples, as "210 samples", "at most 10 samples" or "more than 490 samples"."""
+    """How many samples, as "210 samples", "at most 10 samples", "more than 490 samples" or "no samples"."""
+    return f"{'no' if reached.samples == 0 else number_in_words(reached, curve)} samples"
+
+
+def number_in_words(reached: Reached, curve: Curve) -> str:
+    """How many samples, as "210", "at most 10", "more than 490" or "0"."""
     least, most = curve.levels[0].size, curve.levels[-1].size
     if reached.samples is None:
-        return f"more than {most:,} samples"
-    if not reached.samples:
-        return "no samples"
-    return f"{'at most ' if reached.samples <= least else ''}{reached.samples:,} samples"
+        return f"more than {most:,}"
+    return f"{'at most ' if 0 < reached.samples <= least else ''}{reached.samples:,}"
 
 
 def interval_in_words(reached: Reached, curve: Curve) -> str:

@@ -11,7 +11,9 @@ from typing import Literal
 from model_zoo.figures import Share
 from model_zoo.statistics import wilson_interval
 from model_zoo.style.appearance import Appearance
-from model_zoo.style.curve import Curve, Reached
+from model_zoo.style.audit_runner import TARGET
+from model_zoo.style.audit_verdict import BROKEN, targets_in_words
+from model_zoo.style.audit_verdict import Verdict as OfAudit
 from model_zoo.style.curve_text import in_words, share_in_words
 from model_zoo.style.figures import Answer, Figures
 from model_zoo.style.texts import Texts
@@ -48,8 +50,7 @@ def findings(
     sizes: int,
     figures: Figures,
     answers: Sequence[Answer],
-    curve: Curve,
-    answer: Reached,
+    verdict: OfAudit,
 ) -> tuple[Finding, ...]:
     """Everything that was looked at, in the order of a report.
 
@@ -59,15 +60,14 @@ def findings(
         sizes: how many different sizes in pixels the images have.
         figures: of the median run with the most samples.
         answers: of that run.
-        curve: of the audit.
-        answer: from how many samples on the target is reached.
+        verdict: of the audit.
     """
     return (
-        _samples(answer, curve),
+        _samples(verdict),
         _guessing(texts, figures),
         *([_repeats(texts)] if texts.repeats else []),
         _length(texts, figures),
-        _look(appearance, sizes, answer, curve),
+        _look(appearance, sizes, verdict),
         _confusable(figures, answers),
         _characters(figures),
         *([_position(figures)] if len(figures.by_position) > 1 else []),
@@ -75,24 +75,32 @@ def findings(
     )
 
 
-def _samples(answer: Reached, curve: Curve) -> Finding:
-    most = curve.levels[-1]
-    if answer.samples is None:
-        text = (
-            f"Not read at {share_in_words(answer.target)} with {most.size:,} samples, but at "
-            f"{percent(most.value)} ({percents(most.low, most.high)}). What more samples or longer "
-            "training would do was not measured."
+def _samples(verdict: OfAudit) -> Finding:
+    title = "Many samples needed"
+    curve, most = verdict.curve, verdict.curve.levels[-1]
+    broken = verdict.at(BROKEN)
+    breaks = f"{share_in_words(BROKEN)}, which breaks a scheme"
+    read = f"{count(most.size, 'sample')} {percent(most.value)} are read ({percents(most.low, most.high)})"
+    unknown = "What more samples or longer training would do was not measured."
+    if verdict.kind == "broken":
+        further = f"Samples for {targets_in_words(verdict, (0.1, 0.5, TARGET))}."
+        if not broken.samples:
+            told = (
+                f"None are needed: {percent(verdict.zero_shot.value)} are read without any, and "
+                f"{share_in_words(BROKEN)} breaks a scheme. {further}"
+            )
+            return Finding(title, "does not", told)
+        told = (
+            f"{_first_upper(in_words(broken, curve))} are enough to read {breaks}; labelled by hand, they "
+            f"take about {_minutes(broken.samples)} at ten seconds each. {further}"
         )
-        return Finding("Many samples needed", "protects" if most.high < 0.01 else "helps", text)
-    if not answer.samples:
-        told = "None are needed: the reader knows the look from elsewhere."
-        return Finding("Many samples needed", "does not", told)
-    return Finding(
-        "Many samples needed",
-        "does not",
-        f"{_first_upper(in_words(answer, curve))} are enough to read {share_in_words(answer.target)}; "
-        f"labelled by hand, they take about {_minutes(answer.samples)} at ten seconds each.",
-    )
+        return Finding(title, "does not" if broken.samples <= _FEW_SAMPLES else "helps", told)
+    if verdict.made:
+        return Finding(title, "measured", f"No answer yet: {verdict.made}.")
+    if verdict.kind == "holds":
+        return Finding(title, "protects", f"Even with {read}, and not {breaks}. {unknown}")
+    told = f"With {read}; the test images are too few to tell that from {breaks}. {unknown}"
+    return Finding(title, "measured", told)
 
 
 def _first_upper(text: str) -> str:
@@ -166,7 +174,7 @@ def _strict(share: Share, of: int) -> tuple[float, float]:
     return wilson_interval(share.right, share.n, 1 - 0.05 / of)
 
 
-def _look(appearance: Appearance, sizes: int, answer: Reached, curve: Curve) -> Finding:
+def _look(appearance: Appearance, sizes: int, verdict: OfAudit) -> Finding:
     size = "one size" if sizes == 1 else f"{sizes} sizes"
     low, high, common = appearance.ground_low, appearance.ground_high, percent(appearance.common)
     ground = (
@@ -178,10 +186,10 @@ def _look(appearance: Appearance, sizes: int, answer: Reached, curve: Curve) -> 
         f"Images of {size}; {ground}; {common} of what differs between pixels is the same in "
         f"all of {appearance.images} images."
     )
-    if answer.samples is not None and answer.samples <= _FEW_SAMPLES:
-        covered = f"{in_words(answer, curve)} cover" if answer.samples else "the reader has met"
-        told = f"{text} {_first_upper(covered)} whatever varies."
-        return Finding("Variety of the look", "does not", told)
+    half = verdict.at(0.5)
+    if half.samples is not None and half.samples <= _FEW_SAMPLES:
+        enough = f"with {in_words(half, verdict.curve)}" if half.samples else "without samples"
+        return Finding("Variety of the look", "does not", f"{text} All the same, half are read {enough}.")
     return Finding("Variety of the look", "measured", text)
 
 

@@ -14,6 +14,7 @@ from test_style_figures import Read, read
 from model_zoo.figures import Share
 from model_zoo.split import LabelledFile
 from model_zoo.style.appearance import Appearance, measure_appearance
+from model_zoo.style.audit_verdict import Verdict
 from model_zoo.style.bot import bot
 from model_zoo.style.curve import Curve, Level, Point, Reached
 from model_zoo.style.curve_text import in_words, interval_in_words
@@ -24,15 +25,27 @@ from model_zoo.style.texts import look_at_texts
 APPEARANCE = Appearance(images=200, ground_low=120, ground_high=250, common=0.25)
 
 
-def curve(top: float = 0.99, high: float = 0.997) -> Curve:
+def curve(*reached: Reached, top: float = 0.99, high: float = 0.997) -> Curve:
     levels = (Level(10, 0.1, 0.05, 0.2), Level(400, top, max(top - 0.03, 0), high))
     points = (Point(10, (1, 2, 3), 20), Point(400, (19, 20, 20), 20))
-    return Curve(points, levels, ())
+    return Curve(points, levels, reached)
 
 
-def found(answers: Sequence[Read], reached: Reached, of: Curve | None = None) -> dict[str, Finding]:
+def from_on(*samples: int | None) -> list[Reached]:
+    """Where 1, 10, 50 and 95 % are reached, without a doubt."""
+    return [Reached(target, it, it, it) for target, it in zip((0.01, 0.1, 0.5, 0.95), samples, strict=True)]
+
+
+NOWHERE = from_on(None, None, None, None)
+NOTHING = Share(0, 1000)
+
+
+def found(
+    answers: Sequence[Read], reached: Sequence[Reached], zero_shot: Share = NOTHING, **of: float
+) -> dict[str, Finding]:
     texts = look_at_texts([answer.file.label for answer in answers])
-    told = findings(texts, APPEARANCE, 1, measure(answers), answers, of or curve(), reached)
+    verdict = Verdict(curve(*reached, **of), zero_shot)
+    told = findings(texts, APPEARANCE, 1, measure(answers), answers, verdict)
     return {it.title: it for it in told}
 
 
@@ -46,7 +59,7 @@ MIXED = [
 
 
 def test_a_captcha_that_is_read_is_told_so() -> None:
-    told = found(RIGHT, Reached(0.95, 120, 90, 160))
+    told = found(RIGHT, from_on(30, 40, 60, 120))
 
     assert {title: it.verdict for title, it in told.items()} == {
         "Many samples needed": "does not",
@@ -59,8 +72,8 @@ def test_a_captcha_that_is_read_is_told_so() -> None:
         "Asking for another image": "does not",
     }
     assert told["Many samples needed"].text == (
-        "120 samples are enough to read 95 %; labelled by hand, they take about 20 minutes at ten seconds "
-        "each."
+        "30 samples are enough to read 1 %, which breaks a scheme; labelled by hand, they take about 5 "
+        "minutes at ten seconds each. Samples for 10 %: 40, 50 %: 60, 95 %: 120."
     )
     assert told["Number of possible texts"].text == (
         "8 characters, used about equally often (3.00 of at most 3.00 bits each). A blind guess is right "
@@ -69,7 +82,8 @@ def test_a_captcha_that_is_read_is_told_so() -> None:
     assert told["Length of the text"].text == "All texts have 4 characters, which a reader need not find out."
     assert told["Variety of the look"].text == (
         "Images of one size; the ground's grey lies between 120 and 250 of 255; 25.0 % of what differs "
-        "between pixels is the same in all of 200 images. 120 samples cover whatever varies."
+        "between pixels is the same in all of 200 images. All the same, half are read with 60 "
+        "samples."
     )
     assert told["Asking for another image"].text == (
         "Of the half of the images that the reader is surest of, it reads 100.0 % right (89.3 to 100.0 %). A "
@@ -78,18 +92,55 @@ def test_a_captcha_that_is_read_is_told_so() -> None:
 
 
 def test_a_captcha_that_holds_out_is_told_so() -> None:
-    told = found(RIGHT, Reached(0.95, None, None, None), curve(0.004, 0.009))
+    told = found(RIGHT, NOWHERE, top=0.004, high=0.009)
 
     assert told["Many samples needed"].verdict == "protects"
     assert told["Many samples needed"].text == (
-        "Not read at 95 % with 400 samples, but at 0.4 % (0.0 to 0.9 %). What more samples or longer "
-        "training would do was not measured."
+        "Even with 400 samples 0.4 % are read (0.0 to 0.9 %), and not 1 %, which breaks a scheme. What more "
+        "samples or longer training would do was not measured."
     )
     assert told["Variety of the look"].verdict == "measured"
 
 
+def test_too_few_test_images_prove_no_protection() -> None:
+    reached = [Reached(0.01, None, 0, None), *NOWHERE[1:]]
+
+    told = found(RIGHT, reached, Share(0, 40), top=0.004, high=0.09)["Many samples needed"]
+
+    assert told.verdict == "measured"
+    assert told.text == (
+        "With 400 samples 0.4 % are read (0.0 to 9.0 %); the test images are too few to tell that from 1 %, "
+        "which breaks a scheme. What more samples or longer training would do was not measured."
+    )
+
+
+def test_samples_do_not_protect_what_is_read_without_any() -> None:
+    """Whatever 95 % would take."""
+    told = found(RIGHT, NOWHERE, Share(840, 1000), top=0.89, high=0.93)
+
+    assert told["Many samples needed"] == Finding(
+        "Many samples needed",
+        "does not",
+        "None are needed: 84.0 % are read without any, and 1 % breaks a scheme. Samples for 10 %: 0, 50 %: "
+        "0, 95 %: more than 400.",
+    )
+    assert told["Variety of the look"].verdict == "does not"
+    assert told["Variety of the look"].text.endswith(" All the same, half are read without samples.")
+
+
+def test_samples_that_take_more_than_an_afternoon_to_label_help() -> None:
+    told = found(RIGHT, from_on(300, None, None, None))["Many samples needed"]
+
+    assert told.verdict == "helps"
+    assert told.text == (
+        "300 samples are enough to read 1 %, which breaks a scheme; labelled by hand, they take about 50 "
+        "minutes at ten seconds each. Samples for 10 %: more than 400, 50 %: more than 400, 95 %: more "
+        "than 400."
+    )
+
+
 def test_characters_that_look_alike_are_named_with_what_they_cost() -> None:
-    told = found(MIXED, Reached(0.95, None, None, None))["Characters that look alike"]
+    told = found(MIXED, NOWHERE)["Characters that look alike"]
 
     assert told.verdict == "helps"
     assert told.text == (
@@ -99,7 +150,7 @@ def test_characters_that_look_alike_are_named_with_what_they_cost() -> None:
 
 
 def test_one_hard_character_is_told_from_chance() -> None:
-    told = found(MIXED, Reached(0.95, None, None, None))["Single hard characters"]
+    told = found(MIXED, NOWHERE)["Single hard characters"]
 
     assert told.verdict == "helps"
     assert told.text == (
@@ -110,7 +161,7 @@ def test_one_hard_character_is_told_from_chance() -> None:
 def test_the_worst_of_many_is_not_called_hard_for_one_miss() -> None:
     answers = [read("abab", "ab?b"), *RIGHT[1:]]
 
-    told = found(answers, Reached(0.95, 120, 90, 160))
+    told = found(answers, from_on(30, 40, 60, 120))
 
     assert told["Single hard characters"].text.endswith(" That is within chance.")
     assert told["Place in the text"].text == (
@@ -123,7 +174,7 @@ def test_lengths_that_are_read_worse_help() -> None:
     short = [read("ab", "ab") for _ in range(40)]
     long = [read("abcabc", "abcabc" if number % 2 else "abcab") for number in range(40)]
 
-    told = found([*short, *long], Reached(0.95, None, None, None))["Length of the text"]
+    told = found([*short, *long], NOWHERE)["Length of the text"]
 
     assert told == Finding(
         "Length of the text",
@@ -134,7 +185,7 @@ def test_lengths_that_are_read_worse_help() -> None:
 
 
 def test_few_texts_can_be_guessed() -> None:
-    told = found([read(label, "") for label in ("1", "2", "3")], Reached(0.95, None, None, None))
+    told = found([read(label, "") for label in ("1", "2", "3")], NOWHERE)
 
     assert told["Number of possible texts"].verdict == "does not"
     assert told["Number of possible texts"].text.endswith("once in 3. Guessing alone gets in.")
@@ -164,14 +215,14 @@ def test_what_texts_are_worth() -> None:
 
 
 def test_a_bot_tries_until_it_is_in() -> None:
-    it = bot(40, Share(50, 100))
+    it = bot(40, 0.5, 0.4, 0.6)
 
     assert it.needed == pytest.approx(2)
     assert {attempts: chance for attempts, chance, _, _ in it.within} == pytest.approx(
         {1: 0.5, 3: 0.875, 5: 1 - 0.5**5, 10: 1 - 0.5**10}
     )
     assert all(low < chance < high for _, chance, low, high in it.within)
-    assert bot(0, Share(0, 100)).needed == math.inf
+    assert bot(0, 0.0, 0.0, 0.04).needed == math.inf
 
 
 @pytest.mark.parametrize(

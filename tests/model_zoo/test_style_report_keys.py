@@ -53,7 +53,8 @@ def test_the_docs_explain_every_key_of_a_training_and_no_other(samples: Samples,
 
 
 def test_the_docs_explain_every_key_of_an_audit_and_no_other(samples: Samples, tmp_path: Path) -> None:
-    audit_report(samples, tmp_path, Pretender(half=40))
+    test = [file.label for file in samples.files if file.part == "test"]
+    audit_report(samples, tmp_path, Pretender(half=40, sure_of={test[0]: "bbbb"}))
 
     document = json.loads((tmp_path / "audit.json").read_text())
 

@@ -9,13 +9,15 @@ from pathlib import Path
 from model_zoo.atomic import write_whole
 from model_zoo.style.audit import Audit
 from model_zoo.style.audit_journal import NAME, of_size
-from model_zoo.style.curve_text import in_words, interval_in_words, share_in_words
+from model_zoo.style.curve_text import share_in_words
 from model_zoo.style.report import charts
 from model_zoo.style.report.audit_json import document
 from model_zoo.style.report.audit_report import AuditReport, make_report, method
 from model_zoo.style.report.facts import tables
-from model_zoo.style.report.page import render
+from model_zoo.style.report.page import render, row
 from model_zoo.told import seconds
+
+MAX_DOUBTS = 50  # shown; all are in the JSON
 
 
 def write_audit_report(audit: Audit, out: Path) -> AuditReport:
@@ -48,9 +50,10 @@ def _page(report: AuditReport) -> str:
         notes=report.notes(),
         curve=curve,
         chart=charts.learning_curve(curve, report.zero_shot.value, report.answer),
-        interval=interval_in_words(report.answer, curve),
+        facts=report.facts(),
+        doubts=[row(it.file, it.text, it.probability) for it in report.doubts[:MAX_DOUBTS]],
         reached=[
-            (share_in_words(it.target), in_words(it, curve), interval_in_words(it, curve))
+            (share_in_words(it.target), report.verdict.number(it), report.interval(it))
             for it in report.reached
         ],
         rows=list(zip(curve.levels, curve.points, strict=True)),

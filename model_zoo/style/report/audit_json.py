@@ -9,11 +9,12 @@ from model_zoo.figures import share_json
 from model_zoo.split import RULE
 from model_zoo.style.audit import Audit
 from model_zoo.style.audit_journal import Run
-from model_zoo.style.audit_runner import TARGET
+from model_zoo.style.audit_verdict import BROKEN
 from model_zoo.style.bot import Bot
+from model_zoo.style.curve import Reached
 from model_zoo.style.report.audit_report import AuditReport, method
 from model_zoo.style.report.facts import figures_json
-from model_zoo.style.samples_text import samples_json
+from model_zoo.style.samples_text import samples_json, shown
 
 VERSION = 1
 
@@ -24,14 +25,17 @@ def document(report: AuditReport) -> dict[str, Any]:
     return {
         "kind": "audit",
         "version": VERSION,
+        "verdict": {
+            "kind": report.verdict.kind,
+            "in_words": report.headline,
+            **_reached_json(report.verdict.at(BROKEN)),
+        },
         "answer": {
-            "target": TARGET,
-            "samples": report.answer.samples,
-            "low": report.answer.low,
-            "high": report.answer.high,
+            "complete": audit.complete,
+            **_reached_json(report.answer),
             "smallest_size": curve.levels[0].size,
             "largest_size": curve.levels[-1].size,
-            "in_words": report.headline,
+            "in_words": report.verdict.answer,
         },
         "notes": report.notes(),
         "zero_shot": share_json(report.zero_shot),
@@ -45,15 +49,23 @@ def document(report: AuditReport) -> dict[str, Any]:
             }
             for level, point in zip(curve.levels, curve.points, strict=True)
         ],
-        "reached": [
-            {"target": it.target, "samples": it.samples, "low": it.low, "high": it.high}
-            for it in report.reached
-        ],
+        "reached": [_reached_json(it) for it in report.reached],
         "at_the_largest_size": {
             "size": report.median.size,
             "draw": report.median.draw,
             **figures_json(report.figures),
         },
+        "labels_to_look_at": [
+            {
+                "file": shown(it.file.path, audit.samples.folder),
+                "label": it.file.label,
+                "text": it.text,
+                "trainings": it.trainings,
+                "of": it.of,
+                "probability": it.probability,
+            }
+            for it in report.doubts
+        ],
         "protection": [{"title": it.title, "verdict": it.verdict, "text": it.text} for it in report.findings],
         "attempts": [_bot_json(it) for it in report.bots],
         "texts": {
@@ -73,6 +85,10 @@ def document(report: AuditReport) -> dict[str, Any]:
         "split": {"rule": RULE, "test": len(audit.test), "to_learn_from": len(audit.pool)},
         "plan": {
             "minutes": audit.minutes,
+            "stopped": audit.stopped,
+            "trainings": audit.planned,
+            "trainings_made": audit.trainings,
+            "minutes_for_all": audit.enough_minutes,
             "seconds_taken": round(audit.elapsed, 1),
             "model": audit.head.model,
             "seed": audit.head.seed,
@@ -85,10 +101,14 @@ def document(report: AuditReport) -> dict[str, Any]:
     }
 
 
+def _reached_json(it: Reached) -> dict[str, Any]:
+    return {"target": it.target, "samples": it.samples, "low": it.low, "high": it.high}
+
+
 def _bot_json(it: Bot) -> dict[str, Any]:
     return {
         "samples": it.samples,
-        "success": share_json(it.success),
+        "success": {"value": it.success, "low": it.low, "high": it.high},
         "attempts_on_average": None if math.isinf(it.needed) else it.needed,
         "within": [
             {"attempts": attempts, "chance": chance, "low": low, "high": high}
