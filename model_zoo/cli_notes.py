@@ -11,7 +11,7 @@ import click
 
 from model_zoo.cards import ModelCard
 from model_zoo.constraint_texts import dropped_note
-from model_zoo.constraints import Constraints
+from model_zoo.constraints import Constraints, range_advice
 from model_zoo.errors import ConstraintError
 from model_zoo.folding import fold_charset
 from model_zoo.language import compile_language
@@ -75,7 +75,8 @@ def note_foreign(constraints: Constraints, card: ModelCard) -> None:
     foreign = [char for char in wished if char not in charset]
     if foreign and len(foreign) < len(wished):  # without any in common it is refused
         shown = "".join(visible_character(char) for char in foreign)
-        click.echo(f"the model cannot answer: {shown}", err=True)
+        advice = range_advice(wished) if "-" in foreign else ""
+        click.echo(f"the model cannot answer: {shown}{advice}", err=True)
 
 
 @contextmanager

@@ -99,6 +99,20 @@ def parse_charset(text: str) -> str:
     return "".join(dict.fromkeys(chars))
 
 
+def range_advice(text: str) -> str:
+    """What to add to a sentence about a charset in which someone may have meant a range; empty without one.
+
+    Args:
+        text: in which every character stands for itself, the hyphen too.
+    """
+    for first, last in re.findall(r"(?=([0-9A-Za-z])-([0-9A-Za-z]))", text):
+        for name, chars in CHARSET_CLASSES.items():
+            if first < last and first in chars and last in chars:
+                instead = name if first + last == chars[0] + chars[-1] else "every character"
+                return f"; ranges like {first}-{last} are not known, give {instead}"
+    return ""
+
+
 def parse_length(text: str) -> tuple[int, int]:
     """`"5"` as (5, 5), `"4-6"` as (4, 6).
 

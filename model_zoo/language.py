@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, reduce
 
 from model_zoo.automaton import Automaton, bits, check_size, intersect, up_to
-from model_zoo.constraints import Constraints
+from model_zoo.constraints import Constraints, range_advice
 from model_zoo.errors import ConstraintError
 from model_zoo.folding import fold_charset, fold_text
 from model_zoo.pattern import match_pattern, quoted
@@ -168,6 +168,7 @@ def _allowed_characters(constraints: Constraints, charset: str, time_steps: int)
         if not allowed:
             raise ConstraintError(
                 f"charset {constraints.charset!r} has no character in common with the model's {charset!r}"
+                f"{range_advice(constraints.charset)}"
             )
     # One character alone can only repeat, and CTC puts a blank between repeats: n of them need 2n - 1 frames.
     needed = 2 * constraints.min_length - 1 if len(allowed) == 1 else constraints.min_length

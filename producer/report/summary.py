@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from model_zoo.constraint_texts import dropped_note
-from model_zoo.constraints import parse_charset
+from model_zoo.constraints import parse_charset, range_advice
 from model_zoo.folding import fold_charset
 from model_zoo.visible import visible_character
 from producer.decoding import DecodingFacts
@@ -207,7 +207,9 @@ def _lacking(options: JobOptions, charset: str | None) -> str | None:
     if more := len(lacking) - len(named):
         named.append(f"{more} more")
     listed = " and ".join(filter(None, (", ".join(named[:-1]), named[-1])))
-    return f"--charset allows {listed}, which this model cannot answer"
+    return f"--charset allows {listed}, which this model cannot answer" + (
+        range_advice(asked) if "-" in lacking else ""
+    )
 
 
 def _card_accuracy(row: object) -> CardAccuracy | None:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from model_zoo.constraints import Constraints, parse_charset, parse_constraints, parse_length
+from model_zoo.constraints import (
+    Constraints,
+    parse_charset,
+    parse_constraints,
+    parse_length,
+    range_advice,
+)
 from model_zoo.errors import ConstraintError
 from model_zoo.lexicon import Lexicon
 
@@ -103,3 +109,23 @@ def test_a_text_that_means_nothing_is_refused(texts: dict[str, str], message: st
     with pytest.raises(ConstraintError) as caught:
         parse_constraints(**texts)  # type: ignore[arg-type]
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("A-Z", "; ranges like A-Z are not known, give :upper:"),
+        ("?a-z0-9", "; ranges like a-z are not known, give :lower:"),
+        ("x0-9", "; ranges like 0-9 are not known, give :digits:"),
+        ("A-F", "; ranges like A-F are not known, give every character"),
+        ("a-b-d", "; ranges like a-b are not known, give every character"),
+        ("z-a", ""),
+        ("a-Z", ""),
+        ("a-9", ""),
+        ("-az", ""),
+        ("az", ""),
+        ("", ""),
+    ],
+)
+def test_a_range_that_someone_may_have_meant_brings_advice(text: str, advice: str) -> None:
+    assert range_advice(text) == advice

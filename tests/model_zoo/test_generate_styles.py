@@ -105,6 +105,12 @@ def test_labels_come_again_where_there_are_no_more(
             "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
         ),
         (
+            ("--style", "many", "--charset", "0-9A-F"),
+            "character '-' is in no font of ours; give some of "
+            "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ; ranges like 0-9 are not known, "
+            "give :digits:",
+        ),
+        (
             ("--style", "random", "--length", "5-25"),
             "25 characters are more than a model reads; give 24 at most",
         ),

@@ -130,6 +130,12 @@ REFUSED = [
         Constraints("xy"), "charset 'xy' has no character in common with the model's 'ab1'", id="charset"
     ),
     pytest.param(
+        Constraints("A-Z"),
+        "charset 'A-Z' has no character in common with the model's 'ab1'; ranges like A-Z are not known, "
+        "give :upper:",
+        id="a range that is none",
+    ),
+    pytest.param(
         Constraints(min_length=5), "a length of 5 needs 5 time steps, the model has 4", id="too long"
     ),
     pytest.param(

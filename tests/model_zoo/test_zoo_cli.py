@@ -160,6 +160,11 @@ def test_solve_json_holds_every_image_also_the_unreadable_one(tmp_path: Path) ->
     ("charset", "note", "reason"),
     [
         ("abc", "the model cannot answer: a\n", "the others can be"),
+        (
+            "2-8bc",
+            "the model cannot answer: -; ranges like 2-8 are not known, give every character\n",
+            "no range",
+        ),
         (":digits: ", "the model cannot answer: 019space\n", "a space alone would look like nothing"),
         ("bcd", "", "all can be"),
     ],

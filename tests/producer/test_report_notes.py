@@ -31,6 +31,13 @@ CHARSETS = [
     ("0a1", "--charset allows 0 and 1, which this model cannot answer", "two"),
     ("xa1 \n", "--charset allows x, 1, space and \\n, which this model cannot answer", "some to be named"),
     (
+        "A-Z",
+        "--charset allows A, - and Z, which this model cannot answer; ranges like A-Z are not known, give "
+        ":upper:",
+        "a range that is none",
+    ),
+    ("-a", "--charset allows -, which this model cannot answer", "a hyphen alone"),
+    (
         ":digits::upper:",
         "--charset allows 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, A, B, C, D, E, F, G, H, I, J and 16 more, "
         "which this model cannot answer",

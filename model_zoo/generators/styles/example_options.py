@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from model_zoo.constraints import range_advice
 from model_zoo.errors import DataError
 from model_zoo.generators.styles.style import ALL
 
@@ -35,7 +36,8 @@ class ExampleOptions:
 
     def __post_init__(self) -> None:
         if foreign := sorted(set(self.charset or "") - set(ALL)):
-            raise DataError(f"character {foreign[0]!r} is in no font of ours; give some of {ALL}")
+            advice = range_advice(self.charset or "") if foreign[0] == "-" else ""
+            raise DataError(f"character {foreign[0]!r} is in no font of ours; give some of {ALL}{advice}")
         if self.length is not None and self.length[1] > LONGEST:
             raise DataError(
                 f"{self.length[1]} characters are more than a model reads; give {LONGEST} at most"
