@@ -21,8 +21,14 @@ from model_zoo.nfc import nfc
 # What may stand between two cells, and what a message calls it.
 _SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab"}
 
-_FILE_COLUMNS = frozenset({"file", "filename", "path", "image"})
-_LABEL_COLUMNS = frozenset({"label", "text"})
+_FILE_COLUMNS = ("file", "filename", "path", "image")
+_LABEL_COLUMNS = ("label", "text")
+
+# For whoever has a file of which no row fits: it may have columns that nobody knows.
+COLUMNS = (
+    f"a header calls the columns {', '.join(_FILE_COLUMNS[:-1])} or {_FILE_COLUMNS[-1]}, and "
+    f"{' or '.join(_LABEL_COLUMNS)}; without such a header they are the first two"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from model_zoo.errors import DataError
-from model_zoo.labels_csv import file_key, label_rows
+from model_zoo.labels_csv import COLUMNS, file_key, label_rows
 from model_zoo.stem import stem_label
 from producer.errors import UsageError
 
@@ -93,7 +93,7 @@ class CsvLabels:
             return f"{self.name} has no label at all, so nothing was measured"
         return (
             f"no row of {self.name} names one of the {images} images (it names {example!r}, say), so nothing "
-            "was measured; file names must be relative to the directory of the images"
+            f"was measured; file names must be relative to the directory of the images; {COLUMNS}"
         )
 
 

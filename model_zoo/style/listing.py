@@ -9,7 +9,7 @@ from pathlib import Path
 
 from model_zoo.errors import DataError
 from model_zoo.formats import HEAD_BYTES, IMAGE_EXTENSIONS, sniff_format
-from model_zoo.labels_csv import LabelRow, file_key, label_rows
+from model_zoo.labels_csv import COLUMNS, LabelRow, file_key, label_rows
 from model_zoo.stem import stem_label
 from model_zoo.style.problems import Problem
 
@@ -107,7 +107,7 @@ def _by_table(data: Path, images: Sequence[str], table: Path) -> Listing:
         example = next(iter(rows.values()))[0].written
         raise DataError(
             f"no row of {str(table)!r} names one of the {len(images):,} images in {str(data)!r} (it names "
-            f"{example!r}, say); file names must be relative to the folder"
+            f"{example!r}, say); file names must be relative to the folder; {COLUMNS}"
         )
     labels, problems = {}, []
     for name in images:

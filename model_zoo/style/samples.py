@@ -195,9 +195,16 @@ def _refuse_what_cannot_be_learned(
     labels = {copies.labels[0] for copies in kept}
     for what, found in (("the label", labels), ("the character", set().union(*labels))):
         if len(found) == 1:
+            by_name = listing.table is None and found is labels
+            advice = (
+                "a label is what stands before the first underscore of a file's name, or in a table: give "
+                "--labels FILE.csv, or other names"
+                if by_name
+                else "add images of other texts"
+            )
             raise DataError(
                 f"all {len(kept):,} usable images in {folder} have {what} {quoted(found.pop())} alone, "
-                "expected several; add images of other texts"
+                f"expected several; {advice}"
                 + (f"; left out are {_named(bad, listing.folder)}" if bad else "")
             )
 

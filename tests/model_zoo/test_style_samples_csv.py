@@ -111,8 +111,16 @@ REFUSED = [
     (
         [("imgs/i00.png", "abc")],
         "no row of '{path}' names one of the 40 images in '{folder}' (it names 'imgs/i00.png', say); file "
-        "names must be relative to the folder",
+        "names must be relative to the folder; a header calls the columns file, filename, path or image, and "
+        "label or text; without such a header they are the first two",
         "another folder's names",
+    ),
+    (
+        [("id", "image", "solution"), ("1", "i00.png", "abc")],
+        "no row of '{path}' names one of the 40 images in '{folder}' (it names 'id', say); file names must "
+        "be relative to the folder; a header calls the columns file, filename, path or image, and label or "
+        "text; without such a header they are the first two",
+        "columns that are not known",
     ),
     (
         [("i00.png", "")],

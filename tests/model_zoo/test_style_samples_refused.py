@@ -91,6 +91,10 @@ def _one_character(folder: Path) -> None:
 
 
 EMPTY = "(the file is empty; expected an image)"
+BY_NAME = (
+    "is what stands before the first underscore of a file's name, or in a table: give --labels FILE.csv, or "
+    "other names"
+)
 ELSEWHERE = "(the same image has another label elsewhere)"
 REFUSED: list[tuple[str, Callable[[Path], None], str]] = [
     (
@@ -127,14 +131,14 @@ REFUSED: list[tuple[str, Callable[[Path], None], str]] = [
     (
         "one label",
         _one_label,
-        "all 40 usable images in data folder {folder} have the label 'abc' alone, expected several; add "
-        "images of other texts",
+        "all 40 usable images in data folder {folder} have the label 'abc' alone, expected several; a "
+        f"label {BY_NAME}",
     ),
     (
         "one label, and another whose characters are rare",
         _one_label_and_a_stranger,
-        "all 40 usable images in data folder {folder} have the label 'abc' alone, expected several; add "
-        "images of other texts; left out are xyz.png (no other usable image has 'x')",
+        "all 40 usable images in data folder {folder} have the label 'abc' alone, expected several; a "
+        f"label {BY_NAME}; left out are xyz.png (no other usable image has 'x')",
     ),
     (
         "one character",

@@ -238,7 +238,8 @@ def test_a_csv_of_which_no_row_fits_is_noted() -> None:
 
     assert report.notes == (
         "no row of x.csv names one of the 4 images (it names 'q.png', say), so nothing was measured; "
-        "file names must be relative to the directory of the images",
+        "file names must be relative to the directory of the images; a header calls the columns file, "
+        "filename, path or image, and label or text; without such a header they are the first two",
     )
 
 

@@ -200,7 +200,8 @@ def test_a_csv_file_of_which_no_row_fits_is_worth_a_note(tmp_path: Path) -> None
 
     assert labels.note(images=2, labelled=0) == (
         f"no row of {path} names one of the 2 images (it names 'imgs/a.png', say), so nothing was measured; "
-        "file names must be relative to the directory of the images"
+        "file names must be relative to the directory of the images; a header calls the columns file, "
+        "filename, path or image, and label or text; without such a header they are the first two"
     )
     assert labels.note(2, 1) == f"{path} has a label for 1 of 2 images; the others are not measured"
     assert labels.note(2, 2) is None
