@@ -17,8 +17,8 @@ SURE = 0.9
 # Readers that miss more than this share of the images so surely cannot accuse a label.
 _MOST = 0.3
 
-# So many trainings must agree; one alone agrees with itself.
-_FEWEST = 2
+# So many trainings must agree: one alone agrees with itself, and two did on an image that is hard to read.
+_FEWEST = 3
 
 
 @dataclass(frozen=True)

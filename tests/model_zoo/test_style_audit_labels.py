@@ -43,6 +43,7 @@ def test_most_of_the_larger_trainings_decide() -> None:
     "runs",
     [
         pytest.param([run(20, 0, "ab", "cx", "ef", "gh")], id="one training agrees with itself"),
+        pytest.param([run(20, d, "ab", "cx", "ef", "gh") for d in range(2)], id="two are too few"),
         pytest.param([run(20, d, "ab", "cx", "ef", "gh", sure=0.8) for d in range(3)], id="none is sure"),
         pytest.param([run(20, d, "ab", f"c{d}", "ef", "gh") for d in range(3)], id="each reads another text"),
         pytest.param([run(20, d, "ab", "cx", "ex", "gh") for d in range(3)], id="readers that miss half"),

@@ -114,13 +114,13 @@ def test_a_captcha_that_is_read_without_samples_is_broken_whatever_95_percent_ta
         "broken without samples: 78.0 % are read; 95 % not reached with 79 samples",
         "samples it takes for 1 %: 0, 10 %: 0, 50 %: 0, 95 %: more than 79 (95 % interval: more than 79)",
         "without samples: 78.0 % (63.3 to 88.0 %), 1.3 attempts on average",
-        "with 79 samples: 78.0 % (64.2 to 88.1 %), 1.3 attempts on average; by the curve, the mean of the "
-        "draws, on 41 test images",
+        "with 79 samples: 78.0 % (64.2 to 88.1 %), 1.3 attempts on average; as without any, since "
+        "trainings read less, on 41 test images",
     ]
     assert made.notes()[0] == (
-        "on average some sizes read less than the model without samples (0.0 % with 9, 0.0 % with 15, 0.0 % "
-        "with 27, 0.0 % with 46, 0.0 % with 79, 78.0 % without); an attacker would keep that model then, and "
-        "so does the curve"
+        "on average, with some sizes less is read than without samples (0.0 % with 9, 0.0 % with 15, 0.0 % "
+        "with 27, 0.0 % with 46, 0.0 % with 79, 78.0 % without); an attacker would keep the model as it is "
+        "there, and so does the curve"
     )
     assert (made.findings[0].title, made.findings[0].verdict) == ("Many samples needed", "does not")
 

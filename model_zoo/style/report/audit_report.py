@@ -82,12 +82,14 @@ class AuditReport:
         """What the verdict rests on, in three lines."""
         interval = self.interval(self.answer)
         none, most = self.bots[0], self.bots[-1]
+        worse = self.curve.points[-1].mean < self.zero_shot.value
+        how = "as without any, since trainings read less" if worse else "by the curve, the mean of the draws"
         return [
             f"samples it takes for {targets_in_words(self.verdict, (0.01, 0.1, 0.5, TARGET))}"
             + (f" (95 % interval: {interval})" if interval else ""),
             f"without samples: {_success(none)}",
-            f"with {count(most.samples, 'sample')}: {_success(most)}; by the curve, the mean of the draws, "
-            f"on {count(len(self.audit.test), 'test image')}",
+            f"with {count(most.samples, 'sample')}: {_success(most)}; {how}, on "
+            f"{count(len(self.audit.test), 'test image')}",
         ]
 
     def lines(self) -> list[str]:
@@ -155,8 +157,8 @@ class AuditReport:
             return None
         means = ", ".join(f"{percent(point.mean)} with {point.size:,}" for point in worse)
         return (
-            f"on average some sizes read less than the model without samples ({means}, "
-            f"{percent(none)} without); an attacker would keep that model then, and so does the curve"
+            f"on average, with some sizes less is read than without samples ({means}, {percent(none)} "
+            "without); an attacker would keep the model as it is there, and so does the curve"
         )
 
 
