@@ -79,6 +79,30 @@ def measure(answers: Sequence[Answer]) -> Figures:
     )
 
 
+# Of a wrong answer whose label may be the wrong one: this probability, or less where half of the text is other.
+_SURE, _ALTOGETHER_SURE = 0.9, 0.5
+_ALTOGETHER = 0.5
+
+# Answers of which fewer are right accuse no label.
+_ABLE = 0.7
+
+
+def doubted(figures: Figures) -> tuple[Answer, ...]:
+    """The wrong answers that are so sure that the label may be what is wrong, the surest first."""
+    if figures.exact_match.value < _ABLE:
+        return ()
+    return tuple(it for it in figures.wrong if it.probability >= _needed(it.file.label, it.text))
+
+
+def is_altogether_other(label: str, text: str) -> bool:
+    """Whether at least half of the label's characters, and two, have to be edited to make the text."""
+    return len(edits_of(label, text)) >= max(2, _ALTOGETHER * len(label))
+
+
+def _needed(label: str, text: str) -> float:
+    return _ALTOGETHER_SURE if is_altogether_other(label, text) else _SURE
+
+
 class _Tally(Generic[_Key]):
     """Right and tried, by key."""
 

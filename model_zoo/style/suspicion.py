@@ -12,6 +12,7 @@ from model_zoo.charset import Charset
 from model_zoo.constraints import Constraints
 from model_zoo.decode import decode
 from model_zoo.figures import edits_of
+from model_zoo.style.figures import is_altogether_other
 from model_zoo.style.looked_at import Inputs
 from model_zoo.style.tuned import Suspect
 from model_zoo.training.data import Normalisation
@@ -28,7 +29,6 @@ _KNOWN = 0.8
 
 # Of a label with at least half of its characters wrong one need not be sure what the text is: that it is far
 # less probable than the reading is enough.
-_ALTOGETHER = 0.5
 _LESS_PROBABLE = 1_000
 
 # While a round is on, few of what is read otherwise is wrongly labelled, most is not yet learnt. Labels with
@@ -106,7 +106,7 @@ def find_suspects(
         it
         for it, times in zip(wrong, odds, strict=True)
         if (it.probability >= SURE and _characters(it) <= known and not (early and able < _NEARLY_ALL))
-        or (times >= _LESS_PROBABLE and _is_altogether_other(it))
+        or (times >= _LESS_PROBABLE and is_altogether_other(it.file.label, it.reading))
     ]
     return tuple(sorted(doubted, key=lambda it: (-it.probability, str(it.file.path))))
 
@@ -135,8 +135,3 @@ def _characters(suspect: Suspect) -> set[str]:
     """What the label says and the reading does not, and the other way round."""
     edits = edits_of(suspect.file.label, suspect.reading)
     return {char for _, expected, given in edits for char in (expected, given) if char}
-
-
-def _is_altogether_other(suspect: Suspect) -> bool:
-    edits = edits_of(suspect.file.label, suspect.reading)
-    return len(edits) >= max(2, _ALTOGETHER * len(suspect.file.label))

@@ -72,7 +72,7 @@ def report(samples: Samples, zoo: Path, wrong: int = 2, suspects: tuple[Suspect,
     }
     zoo.mkdir(exist_ok=True)
     readings = [
-        Read(file, file.label[::-1] + "x" if number < wrong else file.label, 0.6 if number < wrong else 0.99)
+        Read(file, file.label[::-1] + "x" if number < wrong else file.label, 0.4 if number < wrong else 0.99)
         for number, file in enumerate(parts["test"])
     ]
     return write_training_report(

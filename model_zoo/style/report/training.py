@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from model_zoo.atomic import write_whole
 from model_zoo.split import RULE, LabelledFile
-from model_zoo.style.figures import Answer, Figures, measure
+from model_zoo.style.figures import Answer, Figures, doubted, measure
 from model_zoo.style.problems import Samples
 from model_zoo.style.report import charts
 from model_zoo.style.report.facts import MAX_NAMED, figures_json, left_out, left_out_in_words, tables
@@ -58,6 +58,13 @@ class TrainingReport:
     figures: Figures
 
     @property
+    def suspects(self) -> list[tuple[LabelledFile, str, float]]:
+        """Images whose label may be wrong, with text and probability read: those of the test part first."""
+        return [(it.file, it.text, it.probability) for it in doubted(self.figures)] + [
+            (it.file, it.reading, it.probability) for it in self.tuned.suspects
+        ]
+
+    @property
     def html(self) -> Path:
         """The page."""
         return self.zoo / f"{self.name}.html"
@@ -84,8 +91,8 @@ class TrainingReport:
             )
         lines = [f"{visible(self.name)}: {figure}", f"training ended after {seconds(self.tuned.seconds)}: "
                  f"{visible(self.tuned.stopped)}"]  # fmt: skip
-        if self.tuned.suspects:
-            lines.append(f"{count(len(self.tuned.suspects), 'label')} may be wrong; the report shows them")
+        if self.suspects:
+            lines.append(f"{count(len(self.suspects), 'label')} may be wrong; the report shows them")
         return [*lines, f"report: {visible(str(self.html))}", f"use it: {visible(self.command)}"]
 
 
@@ -169,13 +176,13 @@ def _document(report: TrainingReport) -> dict[str, Any]:
         },
         "suspects": [
             {
-                "file": shown(it.file.path, folder),
-                "part": it.file.part,
-                "label": it.file.label,
-                "text": it.reading,
-                "probability": it.probability,
+                "file": shown(file.path, folder),
+                "part": file.part,
+                "label": file.label,
+                "text": text,
+                "probability": probability,
             }
-            for it in tuned.suspects
+            for file, text, probability in report.suspects
         ],
         "command": report.command,
         "what_the_figure_does_not_say": _limits(report),
@@ -191,7 +198,8 @@ def _limits(report: TrainingReport) -> list[str]:
     limits = [
         "It is about images like these. Whether other images of the same captcha look like these, or will "
         "after a change of the site, it cannot say.",
-        "A reading counts as wrong where it differs from the label, also where the label is what is wrong.",
+        "A reading counts as wrong where it differs from the label, also where the label is what is wrong"
+        f"{_may_be(report)}.",
         f"The probability of an answer is the model's own ({report.tempered.told}), and no measurement of a "
         "single image.",
     ]
@@ -221,6 +229,12 @@ def _limits(report: TrainingReport) -> list[str]:
     return limits
 
 
+def _may_be(report: TrainingReport) -> str:
+    """How many of the wrong answers have a label to look at."""
+    n = len(doubted(report.figures))
+    return f"; {n:,} of the {count(len(report.figures.wrong), 'wrong answer')} may be such" if n else ""
+
+
 def _page(report: TrainingReport) -> str:
     tuned = report.tuned
     validated = [
@@ -233,7 +247,6 @@ def _page(report: TrainingReport) -> str:
         if validated
         else ""
     )
-    suspects = tuned.suspects[:MAX_SUSPECTS]
     return render(
         "training.html",
         title=f"Training report: {report.name}",
@@ -244,7 +257,7 @@ def _page(report: TrainingReport) -> str:
         chart=charts.over_time(validated, told) if validated else "",
         data=_data(report),
         wrong=[row(it.file, it.text, it.probability) for it in report.figures.wrong[:MAX_WRONG]],
-        suspects=[row(it.file, it.reading, it.probability) for it in suspects],
+        suspects=[row(*it) for it in report.suspects[:MAX_SUSPECTS]],
         tables=tables(report.figures),
         limits=_limits(report),
         max_named=MAX_NAMED,
