@@ -79,7 +79,7 @@ def measure(answers: Sequence[Answer]) -> Figures:
     )
 
 
-# Of a wrong answer whose label may be the wrong one: this probability, or less where half of the text is other.
+# Of a wrong answer whose label may be the wrong one: this probability, or less where half of it is other.
 _SURE, _ALTOGETHER_SURE = 0.9, 0.5
 _ALTOGETHER = 0.5
 

@@ -16,9 +16,11 @@ from model_zoo.calibration import Bools, Floats
 from model_zoo.cards import ModelCard, TrainingData
 from model_zoo.constraint_texts import ConstraintTexts
 from model_zoo.errors import DataError
+from model_zoo.figures import Share
 from model_zoo.seen import TrainingImages, with_list
 from model_zoo.split import RULE, LabelledFile, data_hash
-from model_zoo.style.reading import Reading, frames_of, read_frames
+from model_zoo.style.backbone import style_network
+from model_zoo.style.reading import Reading, frames_of, read_frames, read_with
 from model_zoo.style.report.training import TrainingReport, write_training_report
 from model_zoo.style.samples import Samples, read_samples
 from model_zoo.style.temperature import tempering
@@ -126,7 +128,7 @@ def train_style(
         card = with_list(card, own | tuned.start.images, options.out)
     report = write_training_report(
         options.out, options.name, samples=samples, training=training, validation=validation, test=test,
-        tuned=tuned, tempered=tempered, readings=readings,
+        tuned=tuned, tempered=tempered, readings=readings, zero_shot=_zero_shot(tuned, test),
     )  # fmt: skip
     write_whole(options.out / f"{card.name}.json", card.to_json().encode())
     checkpoint.unlink(missing_ok=True)
@@ -142,6 +144,13 @@ def _read_test(
     frames = frames_of(tuned, test)
     untempered = read_frames(tuned, test, frames)
     return untempered, untempered if temperature is None else read_frames(tuned, test, frames, temperature)
+
+
+def _zero_shot(tuned: Tuned, test: list[LabelledFile]) -> Share:
+    """What the start reads of the test images with a head for their characters, before it learnt anything."""
+    network = style_network(tuned.start, tuned.charset, tuned.height, tuned.width, tuned.case).eval()
+    readings = read_with(replace(tuned, network=network), test)
+    return Share(sum(it.text == it.file.label for it in readings), len(test))
 
 
 def _card(

@@ -8,6 +8,7 @@ from torch import nn
 
 from model_zoo.charset import Charset
 from model_zoo.split import LabelledFile
+from model_zoo.style.backbone import Case
 from model_zoo.training.data import Normalisation
 from model_zoo.training.recipe import Recipe
 from model_zoo.training.start import Start
@@ -67,6 +68,7 @@ class Tuned:
         round: whose weights these are, from 1.
         out_of_time: whether the budget ended it.
         looked_at: images among which suspects were looked for.
+        case: in which the start draws the letters of the labels.
         threads: of torch, that were fastest; None where that is not known.
     """
 
@@ -87,6 +89,7 @@ class Tuned:
     round: int = 1
     looked_at: int = 0
     out_of_time: bool = False
+    case: Case = "labelled"
     threads: int | None = None
 
 

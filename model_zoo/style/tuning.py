@@ -246,6 +246,7 @@ class _Tuning:
             length=inputs.length,
             round=best,
             looked_at=looked_at(inputs),
+            case=self._case,
             threads=self._threads.chosen,
         )
 

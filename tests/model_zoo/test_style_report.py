@@ -18,11 +18,11 @@ from test_style_figures import Read
 
 from model_zoo.charset import Charset
 from model_zoo.split import RULE, LabelledFile
+from model_zoo.style.report.limits import limits
 from model_zoo.style.report.training import (
     MAX_SUSPECTS,
     MAX_WRONG,
     TrainingReport,
-    _limits,
     write_training_report,
 )
 from model_zoo.style.samples import Samples, read_samples
@@ -253,12 +253,12 @@ def test_characters_of_the_test_images_alone_are_told(samples: Samples, tmp_path
     odd = [replace(made.test[0], label="aéa"), replace(made.test[1], label="ééz")]
     limit = " a character that no training image shows (z, é), and cannot be read right; add images with it."
 
-    several = _limits(replace(made, test=[*odd, *made.test[2:]]))
-    single = _limits(replace(made, test=[*odd[1:], *made.test[1:]]))
+    several = limits(replace(made, test=[*odd, *made.test[2:]]))
+    single = limits(replace(made, test=[*odd[1:], *made.test[1:]]))
 
     assert f"2 test images of 41 have{limit}" in several
     assert f"1 test image of 41 has{limit}" in single
-    assert not [it for it in _limits(made) if "no training image shows (" in it]
+    assert not [it for it in limits(made) if "no training image shows (" in it]
 
 
 def test_a_start_whose_images_nobody_knows_is_told(samples: Samples, tmp_path: Path) -> None:

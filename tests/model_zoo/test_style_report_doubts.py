@@ -10,8 +10,10 @@ from auditing import some_samples
 from test_style_figures import Read
 from test_style_report import Page, report
 
+from model_zoo.figures import Share
 from model_zoo.style.figures import measure
-from model_zoo.style.report.training import _limits, _page
+from model_zoo.style.report.limits import limits
+from model_zoo.style.report.training import _document, _page
 from model_zoo.style.samples import Samples
 from model_zoo.style.tuned import Suspect
 
@@ -45,7 +47,7 @@ def test_test_labels_that_are_surely_read_otherwise_are_listed_first_and_still_j
     assert (
         "A reading counts as wrong where it differs from the label, also where the label is what is wrong; 2 "
         "of the 4 wrong answers may be such."
-    ) in _limits(made)
+    ) in limits(made)
     text = Page(_page(made)).text
     assert "Labels to look at3that may be wrong" in text
     assert (
@@ -59,3 +61,15 @@ def test_a_reader_of_few_test_images_accuses_no_label(samples: Samples, tmp_path
     readings = [*few, *made.readings[len(few) :]]
 
     assert replace(made, readings=readings, figures=measure(readings)).suspects == []
+
+
+def test_what_the_start_reads_without_training_stands_beside_it(samples: Samples, tmp_path: Path) -> None:
+    made = replace(report(samples, tmp_path), zero_shot=Share(30, 41))
+
+    assert made.lines()[0] == (
+        "mine: 95.1 % of 41 test images read exactly right (83.9 to 98.7 %, 95 % Wilson); "
+        "73.2 % without training"
+    )
+    assert "Without training73.2 %by generic, told characters and length" in Page(_page(made)).text
+    assert _document(made)["test"]["zero_shot"]["right"] == 30
+    assert "Without training" not in Page(_page(replace(made, zero_shot=None))).text

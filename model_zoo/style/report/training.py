@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model_zoo.atomic import write_whole
+from model_zoo.figures import Share, share_json
 from model_zoo.split import RULE, LabelledFile
 from model_zoo.style.figures import Answer, Figures, doubted, measure
 from model_zoo.style.problems import Samples
 from model_zoo.style.report import charts
 from model_zoo.style.report.facts import MAX_NAMED, figures_json, left_out, left_out_in_words, tables
+from model_zoo.style.report.limits import limits
 from model_zoo.style.report.page import render, row
 from model_zoo.style.samples_text import samples_json, shown
 from model_zoo.told import count, percent, percents, seconds
@@ -44,6 +46,7 @@ class TrainingReport:
         tempered: whether its probabilities were calibrated.
         readings: of the test images.
         figures: of the readings.
+        zero_shot: what the start reads of the test images without training, told their characters and length.
     """
 
     name: str
@@ -56,6 +59,7 @@ class TrainingReport:
     tempered: Tempering
     readings: Sequence[Answer]
     figures: Figures
+    zero_shot: Share | None = None
 
     @property
     def suspects(self) -> list[tuple[LabelledFile, str, float]]:
@@ -89,6 +93,8 @@ class TrainingReport:
                 f"{percent(exact.value)} of {count(exact.n, 'test image')} read exactly right "
                 f"({percents(*exact.interval)}, 95 % Wilson)"
             )
+        if self.zero_shot is not None and self.zero_shot.n:
+            figure += f"; {percent(self.zero_shot.value)} without training"
         lines = [f"{visible(self.name)}: {figure}", f"training ended after {seconds(self.tuned.seconds)}: "
                  f"{visible(self.tuned.stopped)}"]  # fmt: skip
         if self.suspects:
@@ -107,6 +113,7 @@ def write_training_report(
     tuned: Tuned,
     tempered: Tempering,
     readings: Sequence[Answer],
+    zero_shot: Share | None = None,
 ) -> TrainingReport:
     """Write NAME.html and NAME.report (JSON) into the zoo folder, each whole or not at all.
 
@@ -120,6 +127,7 @@ def write_training_report(
         tuned: what the training gave.
         tempered: whether its probabilities were calibrated.
         readings: of `test`, in its order.
+        zero_shot: what the start reads of `test`; None where nothing is known of it.
 
     Returns:
         The report; its `lines` are for a terminal.
@@ -128,7 +136,17 @@ def write_training_report(
         DataError: a file cannot be written.
     """
     report = TrainingReport(
-        name, zoo, samples, training, validation, test, tuned, tempered, readings, measure(readings)
+        name,
+        zoo,
+        samples,
+        training,
+        validation,
+        test,
+        tuned,
+        tempered,
+        readings,
+        measure(readings),
+        zero_shot,
     )
     content = json.dumps(_document(report), indent=2, ensure_ascii=False) + "\n"
     write_whole(report.json, content.encode())
@@ -164,6 +182,7 @@ def _document(report: TrainingReport) -> dict[str, Any]:
         },
         "test": {
             **figures_json(report.figures),
+            "zero_shot": share_json(report.zero_shot),
             "wrong_answers": [
                 {
                     "file": shown(it.file.path, folder),
@@ -185,54 +204,8 @@ def _document(report: TrainingReport) -> dict[str, Any]:
             for file, text, probability in report.suspects
         ],
         "command": report.command,
-        "what_the_figure_does_not_say": _limits(report),
+        "what_the_figure_does_not_say": limits(report),
     }
-
-
-def _limits(report: TrainingReport) -> list[str]:
-    """What somebody might read into the figure, and should not."""
-    exact, seen = report.figures.exact_match, {file.label for file in report.training}
-    learnt = set().union(*seen)
-    new = [file for file in report.test if not learnt.issuperset(file.label)]
-    again = sum(file.label in seen for file in report.test)
-    limits = [
-        "It is about images like these. Whether other images of the same captcha look like these, or will "
-        "after a change of the site, it cannot say.",
-        "A reading counts as wrong where it differs from the label, also where the label is what is wrong"
-        f"{_may_be(report)}.",
-        f"The probability of an answer is the model's own ({report.tempered.told}), and no measurement of a "
-        "single image.",
-    ]
-    if exact.n < 100:
-        limits.insert(
-            0,
-            f"It rests on {count(exact.n, 'test image')}. More labelled images would narrow the interval of "
-            f"{percents(*exact.interval)}.",
-        )
-    if again:
-        limits.append(
-            f"{count(again, 'test image')} of {exact.n:,} show a text that a training image shows too, in "
-            "another picture; if new texts are harder, this figure is too good."
-        )
-    if new:
-        chars = ", ".join(sorted(set().union(*(file.label for file in new)) - learnt))
-        limits.append(
-            f"{count(len(new), 'test image')} of {exact.n:,} "
-            f"{'has' if len(new) == 1 else 'have'} a character that no training image shows ({chars}), and "
-            "cannot be read right; add images with it."
-        )
-    if report.tuned.start.images is None:
-        limits.append(
-            f"Which images {report.tuned.start.name}, that it began with, had learnt from is not known. Were "
-            "test images among them, this figure is too good."
-        )
-    return limits
-
-
-def _may_be(report: TrainingReport) -> str:
-    """How many of the wrong answers have a label to look at."""
-    n = len(doubted(report.figures))
-    return f"; {n:,} of the {count(len(report.figures.wrong), 'wrong answer')} may be such" if n else ""
 
 
 def _page(report: TrainingReport) -> str:
@@ -259,7 +232,7 @@ def _page(report: TrainingReport) -> str:
         wrong=[row(it.file, it.text, it.probability) for it in report.figures.wrong[:MAX_WRONG]],
         suspects=[row(*it) for it in report.suspects[:MAX_SUSPECTS]],
         tables=tables(report.figures),
-        limits=_limits(report),
+        limits=limits(report),
         max_named=MAX_NAMED,
         all_seen=len(report.training) + len(report.validation),
     )
