@@ -41,9 +41,7 @@ CARD_VERSION = 2
 _READ_VERSIONS = (1, 2)
 
 # What was measured of a model, or is told of its training, not what it is.
-_NOT_THE_MODEL = frozenset(
-    {"accuracy", "calibration", "precision", "training_images", "training_images_sha256"}
-)
+_NOT_THE_MODEL = {"accuracy", "calibration", "precision", "training_images", "training_images_sha256"}
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 DEFAULT_MODEL = "kaptcha"
@@ -178,7 +176,8 @@ def read_card(path: Path) -> ModelCard:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise CardError(f"card {path} cannot be read: {error}") from error
+        why = error if isinstance(error, OSError) else "it is no text; give the model's card, NAME.json"
+        raise CardError(f"card {path} cannot be read: {why}") from error
     card = ModelCard.from_json(text, str(path))
     if path.name != f"{card.name}.json":
         raise CardError(f"card {path} says its name is {card.name!r}; name the file {card.name}.json")
@@ -260,7 +259,7 @@ def find_card(name_or_path: str | Path) -> FoundModel:
 
 def _found(text: str) -> FoundModel:
     path = Path(text)
-    if path.name != text or path.suffix == ".json":
+    if path.name != text or path.suffix in (".json", ".safetensors"):
         return _at_path(path)
     for folder in zoo_folders():
         if (file := folder / f"{text}.json").is_file():

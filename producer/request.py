@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, replace
+from glob import escape, glob
 from pathlib import Path
 
 from model_zoo.errors import ConstraintError
@@ -14,6 +15,8 @@ from producer.labels import LabelSource, parse_labels_option
 from producer.manifest import BatchLimits
 from producer.reading import check_decoder, texts_of
 from worker.contract import JobOptions
+
+WEIGHTS = ".safetensors"  # the file beside a card, which some name in its place
 
 
 @dataclass(frozen=True)
@@ -99,17 +102,29 @@ def check(request: SubmitRequest, transport: Transport) -> Checked:
     labels = parse_labels_option(request.labels)
     if not request.directory.is_dir():
         raise UsageError(f"{request.directory} is not a directory; name a folder of images")
+    if transport.broker is None:
+        request = replace(request, model=_as_path(request.model))
     if is_path(request.model):
         if transport.broker is not None:
             raise UsageError(
                 f"model {request.model!r} is a path, which only the embedded default can load; "
                 "give the NAME that the workers of this broker serve"
             )
+        if str(request.model).endswith(WEIGHTS):
+            card = str(request.model).removesuffix(WEIGHTS) + ".json"
+            raise UsageError(f"model {request.model!r} is weights alone; give its card, {card}")
     elif request.model is not None:
         split_model(request.model)
     return Checked(request, labels, lexicon)
 
 
+def _as_path(model: str | None) -> str | None:
+    """The same, but a folder of cards in its short form (`zoo`) as a path, for it is no name of a model."""
+    if model is None or is_path(model) or not glob(os.path.join(escape(model), "*.json")):
+        return model
+    return os.path.join(os.curdir, model)
+
+
 def is_path(model: str | None) -> bool:
     """Whether `--model` names a file or folder rather than a model that workers serve."""
-    return model is not None and (os.sep in model or model.endswith(".json"))
+    return model is not None and (os.sep in model or model.endswith((".json", WEIGHTS)))

@@ -165,6 +165,21 @@ def test_a_folder_of_two_cards_is_ambiguous(zoo: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_weights_in_the_place_of_their_card_are_refused(there: bool, zoo: Path) -> None:
+    path = zoo / "mine.safetensors"
+    if there:
+        path.write_bytes(b"\xde\x00")
+
+    with pytest.raises((CardError, ModelNotFound)) as caught:
+        find_card(path)
+    assert str(caught.value) == (
+        f"card {path} cannot be read: it is no text; give the model's card, NAME.json"
+        if there
+        else f"model {str(path)!r} is not there; give a name, a card file or a folder with one"
+    )
+
+
 def changed(**fields: Any) -> str:
     """The card's JSON with some fields replaced; None drops one."""
     content = {**json.loads(CARD.to_json()), **fields}

@@ -137,6 +137,30 @@ def test_a_path_is_for_the_embedded_default_alone(model: str, request_: SubmitRe
     )
 
 
+@pytest.mark.parametrize("model", ["zoo/mine", "mine"])
+def test_weights_are_no_model_but_their_card_is(model: str, request_: SubmitRequest) -> None:
+    with pytest.raises(UsageError) as caught:
+        check(replace(request_, model=f"{model}.safetensors"), HERE)
+    assert str(caught.value) == f"model '{model}.safetensors' is weights alone; give its card, {model}.json"
+
+
+def test_a_folder_of_cards_is_a_path_also_without_a_slash(
+    request_: SubmitRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("[zoo]", "kaptcha"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "[zoo]" / "mine.json").touch()
+    (tmp_path / "kaptcha" / "a.png").touch()
+
+    def model(text: str, transport: Transport) -> str | None:
+        return check(replace(request_, model=text), transport).request.model
+
+    assert model("[zoo]", HERE) == "./[zoo]"
+    assert model("[zoo]", FLEET) == "[zoo]", "a name that the workers may serve"
+    assert model("kaptcha", HERE) == "kaptcha", "a folder of images"
+
+
 @pytest.mark.parametrize("transport", [HERE, FLEET], ids=["embedded", "fleet"])
 def test_a_model_by_name_is_checked_for_its_form_alone(transport: Transport, request_: SubmitRequest) -> None:
     check(replace(request_, model="crnn-small"), transport)
@@ -156,6 +180,7 @@ PATHS = [
     ("./crnn-small", True, "a path here"),
     ("zoo/crnn-small", True, "a path below"),
     ("crnn-small.json", True, "a card file"),
+    ("crnn-small.safetensors", True, "weights"),
 ]
 
 
