@@ -110,7 +110,7 @@ def _labelled(drawn: Images) -> LabelledImages:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--architecture", default="crnn-wide", help="that is trained; default: crnn-wide")
+    parser.add_argument("--architecture", default="crnn-deep", help="that is trained; default: crnn-deep")
     parser.add_argument("--images", type=int, default=IMAGES, help=f"a turn; default: {IMAGES}")
     parser.add_argument("--turns", type=int, default=TURNS, help=f"that are counted; default: {TURNS}")
     parser.add_argument("--warm-up", type=int, default=WARM_UP, help=f"images before; default: {WARM_UP:,}")

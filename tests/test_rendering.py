@@ -20,7 +20,7 @@ def test_both_sides_are_measured_and_written(
     rendering.main()
 
     told = json.loads(out.read_text())
-    assert (told["architecture"], told["images"], told["turns"], told["faces"]) == ("crnn-wide", 8, 2, 8)
+    assert (told["architecture"], told["images"], told["turns"], told["faces"]) == ("crnn-deep", 8, 2, 8)
     assert told["ratio"] == pytest.approx(told["drawn"] / told["trained"])
     assert told["drawn"] > 0
     assert capsys.readouterr().out.splitlines()[2] == f"ratio    {told['ratio']:8.2f}"
