@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
+from model_zoo.training.strokes import ink_of
+
 # Drawn once, 0.6 ms each, and used again and again.
 BANK_SIZE = 1500
 
@@ -36,11 +38,8 @@ def draw_lines(images: torch.Tensor, probability: float, source: torch.Generator
         probability: that an image gets them.
         source: of the randomness, on the device of the images.
     """
-    n, _, H, W = images.shape
-    bank = _bank(H, W).to(images.device)
-    chosen = torch.randint(len(bank), (n,), generator=source, device=source.device)
-    wanted = torch.rand(n, generator=source, device=source.device) < probability
-    ink = bank[chosen].float() / 255 * wanted.view(n, 1, 1, 1)
+    n = len(images)
+    ink = ink_of(_bank(*images.shape[2:]), n, probability, source)
     return images * (1 - ink) + _greys(images, source).view(n, 1, 1, 1) * ink
 
 

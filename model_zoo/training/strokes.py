@@ -23,12 +23,21 @@ def draw_strokes(images: torch.Tensor, probability: float, source: torch.Generat
         probability: that an image gets a pair of them.
         source: of the randomness, on the device of the images.
     """
-    n, _, H, W = images.shape
-    bank = _bank(H, W).to(images.device)
+    return images * (1 - ink_of(_bank(*images.shape[2:]), len(images), probability, source))
+
+
+def ink_of(bank: torch.Tensor, n: int, probability: float, source: torch.Generator) -> torch.Tensor:
+    """Ink for n images, (N, 1, H, W) in 0..1: each gets one of the bank with that probability, else none.
+
+    Args:
+        bank: of drawn ink, uint8 (B, 1, H, W).
+        n: images.
+        probability: that an image gets ink.
+        source: of the randomness, on the device of the result.
+    """
     chosen = torch.randint(len(bank), (n,), generator=source, device=source.device)
     wanted = torch.rand(n, generator=source, device=source.device) < probability
-    ink = bank[chosen].float() / 255 * wanted.view(n, 1, 1, 1)
-    return images * (1 - ink)
+    return bank.to(source.device)[chosen].float() / 255 * wanted.view(n, 1, 1, 1)
 
 
 @lru_cache(maxsize=1)
