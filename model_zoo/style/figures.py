@@ -80,16 +80,16 @@ def measure(answers: Sequence[Answer]) -> Figures:
 
 
 # Of a wrong answer whose label may be the wrong one: this probability, or less where half of it is other.
-_SURE, _ALTOGETHER_SURE = 0.9, 0.5
+SURE, _ALTOGETHER_SURE = 0.9, 0.5
 _ALTOGETHER = 0.5
 
 # Answers of which fewer are right accuse no label.
-_ABLE = 0.7
+ABLE = 0.7
 
 
 def doubted(figures: Figures) -> tuple[Answer, ...]:
     """The wrong answers that are so sure that the label may be what is wrong, the surest first."""
-    if figures.exact_match.value < _ABLE:
+    if figures.exact_match.value < ABLE:
         return ()
     return tuple(it for it in figures.wrong if it.probability >= _needed(it.file.label, it.text))
 
@@ -100,7 +100,7 @@ def is_altogether_other(label: str, text: str) -> bool:
 
 
 def _needed(label: str, text: str) -> float:
-    return _ALTOGETHER_SURE if is_altogether_other(label, text) else _SURE
+    return _ALTOGETHER_SURE if is_altogether_other(label, text) else SURE
 
 
 class _Tally(Generic[_Key]):

@@ -12,19 +12,15 @@ from model_zoo.charset import Charset
 from model_zoo.constraints import Constraints
 from model_zoo.decode import decode
 from model_zoo.figures import edits_of
-from model_zoo.style.figures import is_altogether_other
+from model_zoo.style.figures import ABLE, SURE, is_altogether_other
 from model_zoo.style.looked_at import Inputs
 from model_zoo.style.tuned import Suspect
 from model_zoo.training.data import Normalisation
 from model_zoo.training.losses import ctc_losses
 from model_zoo.training.metrics import best_paths, log_probs
 
-SURE = 0.9  # probability of a reading that is taken for right against its label
-
-# A network that reads fewer than this share of its images cannot accuse a label, nor can it one that says
-# a character which it misses more often than that (confident learning: Northcutt et al., 2021,
-# arXiv:1911.00068, asks likewise for what is usual for each class).
-_ABLE = 0.7
+# Of its occurrences a network reads this share of a character, or it cannot accuse a label that says it
+# (confident learning, Northcutt et al., 2021, arXiv:1911.00068, asks for what is usual of each class).
 _KNOWN = 0.8
 
 # Of a label with at least half of its characters wrong one need not be sure what the text is: that it is far
@@ -91,20 +87,19 @@ def find_suspects(
     found = decode(frames[otherwise], inputs.charset, constraints)
     for n, item in zip(otherwise, found, strict=True):
         answers[n] = item.text
-    wrong = [
-        Suspect(files[n], item.text, item.probability)
+    wrong = {
+        n: Suspect(files[n], item.text, item.probability)
         for n, item in zip(otherwise, found, strict=True)
         if item.text != files[n].label
-    ]
+    }
     able = 1 - len(wrong) / len(files)
-    if not wrong or able < _ABLE:
+    if not wrong or able < ABLE:
         return ()
     known = _known([file.label for file in files], answers)
-    places = {file.path: n for n, file in enumerate(files)}
-    odds = _odds(frames[[places[it.file.path] for it in wrong]], wrong, inputs.charset)
+    odds = _odds(frames[list(wrong)], list(wrong.values()), inputs.charset)
     doubted = [
         it
-        for it, times in zip(wrong, odds, strict=True)
+        for it, times in zip(wrong.values(), odds, strict=True)
         if (it.probability >= SURE and _characters(it) <= known and not (early and able < _NEARLY_ALL))
         or (times >= _LESS_PROBABLE and is_altogether_other(it.file.label, it.reading))
     ]
