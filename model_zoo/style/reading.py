@@ -32,14 +32,23 @@ class Reading:
     probability: float
 
 
-def frames_of(tuned: Tuned, files: Sequence[LabelledFile]) -> torch.Tensor:
-    """The log-probabilities (N, T, C) of images, at temperature 1.
+def pixels_of(tuned: Tuned, files: Sequence[LabelledFile]) -> torch.Tensor:
+    """Images as the network takes them, uint8 (N, 1, H, W).
 
     Args:
         tuned: what reads them.
         files: N, at least one, that can be read.
     """
-    pixels = to_batch([resize_grey(read_image(file.path), tuned.height, tuned.width) for file in files])
+    return to_batch([resize_grey(read_image(file.path), tuned.height, tuned.width) for file in files])
+
+
+def frames_of(tuned: Tuned, pixels: torch.Tensor) -> torch.Tensor:
+    """The log-probabilities (N, T, C) of images, at temperature 1.
+
+    Args:
+        tuned: what reads them.
+        pixels: of `pixels_of`.
+    """
     with with_threads(tuned.threads):
         return log_probs(tuned.network, pixels, tuned.normalise)
 
@@ -73,4 +82,4 @@ def read_with(tuned: Tuned, files: Sequence[LabelledFile]) -> list[Reading]:
         tuned: what reads them.
         files: that can be read; may be none.
     """
-    return read_frames(tuned, files, frames_of(tuned, files)) if files else []
+    return read_frames(tuned, files, frames_of(tuned, pixels_of(tuned, files))) if files else []

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from model_zoo.calibration import LEAST_RIGHT, LEAST_SHARE_RIGHT, fit_temperature
 from model_zoo.errors import DataError
 from model_zoo.split import LabelledFile
-from model_zoo.style.reading import frames_of, read_frames
+from model_zoo.style.reading import frames_of, pixels_of, read_frames
 from model_zoo.style.tuned import Tuned
 from model_zoo.told import count
 
@@ -48,7 +48,7 @@ def tempering(tuned: Tuned, validation: Sequence[LabelledFile]) -> Tempering:
     images = count(n, "validation image") + (" without a doubtful label" if n < len(validation) else "")
     if n < LEAST_IMAGES:
         return _none(f"{images} {'is' if n == 1 else 'are'} too few, expected at least {LEAST_IMAGES}")
-    frames = frames_of(tuned, trusted)
+    frames = frames_of(tuned, pixels_of(tuned, trusted))
     right = sum(it.text == it.file.label for it in read_frames(tuned, trusted, frames))
     if right < LEAST_RIGHT or right < LEAST_SHARE_RIGHT * n:
         least = f"at least {LEAST_RIGHT} and 1 in {1 / LEAST_SHARE_RIGHT:.0f}"

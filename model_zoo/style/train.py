@@ -20,7 +20,7 @@ from model_zoo.figures import Share
 from model_zoo.seen import TrainingImages, with_list
 from model_zoo.split import RULE, LabelledFile, data_hash
 from model_zoo.style.backbone import style_network
-from model_zoo.style.reading import Reading, frames_of, read_frames, read_with
+from model_zoo.style.reading import Reading, frames_of, pixels_of, read_frames
 from model_zoo.style.report.training import TrainingReport, write_training_report
 from model_zoo.style.samples import Samples, read_samples
 from model_zoo.style.temperature import tempering
@@ -117,7 +117,7 @@ def train_style(
         on_epoch=on_epoch,
     )
     tempered = tempering(tuned, validation)
-    untempered, readings = _read_test(tuned, test, tempered.temperature)
+    untempered, readings, zero_shot = _read_test(tuned, test, tempered.temperature)
     weights = options.out / f"{options.name}.safetensors"
     write_safetensors(weights, tuned.network.state_dict(), {"format": "pt"})
     sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
@@ -128,7 +128,7 @@ def train_style(
         card = with_list(card, own | tuned.start.images, options.out)
     report = write_training_report(
         options.out, options.name, samples=samples, training=training, validation=validation, test=test,
-        tuned=tuned, tempered=tempered, readings=readings, zero_shot=_zero_shot(tuned, test),
+        tuned=tuned, tempered=tempered, readings=readings, zero_shot=zero_shot,
     )  # fmt: skip
     write_whole(options.out / f"{card.name}.json", card.to_json().encode())
     checkpoint.unlink(missing_ok=True)
@@ -137,20 +137,17 @@ def train_style(
 
 def _read_test(
     tuned: Tuned, test: list[LabelledFile], temperature: float | None
-) -> tuple[list[Reading], list[Reading]]:
-    """The test images read at temperature 1 and at the model's."""
+) -> tuple[list[Reading], list[Reading], Share]:
+    """The test images read at temperature 1 and at the model's, and what the start reads before it learnt."""
     if not test:
-        return [], []
-    frames = frames_of(tuned, test)
+        return [], [], Share(0, 0)
+    pixels = pixels_of(tuned, test)
+    frames = frames_of(tuned, pixels)
     untempered = read_frames(tuned, test, frames)
-    return untempered, untempered if temperature is None else read_frames(tuned, test, frames, temperature)
-
-
-def _zero_shot(tuned: Tuned, test: list[LabelledFile]) -> Share:
-    """What the start reads of the test images with a head for their characters, before it learnt anything."""
+    readings = untempered if temperature is None else read_frames(tuned, test, frames, temperature)
     network = style_network(tuned.start, tuned.charset, tuned.height, tuned.width, tuned.case).eval()
-    readings = read_with(replace(tuned, network=network), test)
-    return Share(sum(it.text == it.file.label for it in readings), len(test))
+    start = read_frames(tuned, test, frames_of(replace(tuned, network=network), pixels))
+    return untempered, readings, Share(sum(it.text == it.file.label for it in start), len(test))
 
 
 def _card(

@@ -151,7 +151,6 @@ class _Tuning:
         """The fit of round `number`, with the best weights so far."""
         network = self._network()
         recipe = replace(STYLE, epochs=epochs, seed=self._seed * 100 + number, start=self._start.name)
-        self._source = self._epochs(number)
         return Fit(
             network,
             None,
@@ -160,7 +159,7 @@ class _Tuning:
             normalise=self._normalise,
             recipe=recipe,
             device=self._device,
-            per_epoch=self._source,
+            per_epoch=self._epochs(number),
             start=self._best,
             beam=False,
         )
@@ -185,12 +184,13 @@ class _Tuning:
 
     def _train(self, fit: Fit) -> None:
         """To the end of the round, or of the time; the first epoch of all is made in any case."""
-        end = (1 - RESERVE) * self._budget
+        end, source = (1 - RESERVE) * self._budget, fit.per_epoch
+        assert isinstance(source, Epochs), "so `_fit` made it"
         while fit.state.epoch < fit.recipe.epochs and (not self._log or self._elapsed < end):
             # In the first round, before wrong labels are learnt by heart.
-            if not self._results and is_to_look(fit.state.epoch, len(self._source), self._inputs):
+            if not self._results and is_to_look(fit.state.epoch, len(source), self._inputs):
                 self._suspects = find_suspects(fit.network, self._inputs, self._normalise, early=True)
-                self._source.leave_out(self._suspected)
+                source.leave_out(self._suspected)
             began = time.perf_counter()
             log = fit.epoch()
             self._per_image = (time.perf_counter() - began) / log.images
@@ -282,7 +282,8 @@ class _Tuning:
         said, self._best = notes.read(self._path, self._contents, self._inputs.files)
         self._results, self._suspects = list(said.results), said.suspects
         self._log, self._per_image = list(said.epochs), said.per_image
-        self._look_at_speed()
+        if not said.between:  # else the next round looks
+            self._look_at_speed()
         fit = self._fit(said.round_epochs, len(self._results))
         load_checkpoint(self._path, fit.state, fit.recipe, self._contents)
         self._began -= said.elapsed  # what reading the images again took counts as well
