@@ -16,9 +16,8 @@ CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 # What `pip install captchafleet` alone does not bring, and the extra that does.
 _EXTRA_OF = {
-    **dict.fromkeys(("numpy", "PIL", "safetensors", "torch", "torchvision"), "worker"),
+    **dict.fromkeys(("numpy", "onnx", "onnxruntime", "PIL", "safetensors", "torch", "torchvision"), "worker"),
     **dict.fromkeys(("cv2", "matplotlib", "scipy"), "train"),
-    **dict.fromkeys(("onnx", "onnxruntime"), "export"),
 }
 
 

@@ -20,7 +20,7 @@ def export(name: str, kind: str, out: Path, force: bool) -> None:
     """Write a model as ONNX; the file is kept only if ONNX Runtime gives the same log-probabilities.
 
     It takes grey pixels, uint8 (N, 1, H, W), and gives log-probabilities, float32 (N, T, C). Charset and
-    sizes are in the file's metadata. Needs captchafleet[export].
+    sizes are in the file's metadata. Needs captchafleet[worker].
 
     \b
     Example: model-zoo export kaptcha --format onnx --out kaptcha.onnx

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,6 +25,7 @@ from model_zoo.frames import temper
 from model_zoo.language import compile_language
 from model_zoo.networks import load_network
 from model_zoo.preprocess import DEFAULT_LIMITS, ImageLimits, ImageSource, read_image, resize_grey, to_batch
+from model_zoo.runtimes import make_runtime
 from model_zoo.seen import TrainingImages, training_images
 
 if TYPE_CHECKING:
@@ -78,6 +78,10 @@ class Solver:
         device: where it runs.
         precision: `auto` is float32, so that a probability is the same on every device; on CUDA without TF32.
         training_images: what the model was fitted to; None where nobody knows.
+        runtime: what runs the network, as `make_runtime` takes it; here torch, which needs no preparation.
+
+    Raises:
+        DeviceError: a precision or a runtime that is unknown, or a runtime that cannot run this.
     """
 
     def __init__(
@@ -87,6 +91,7 @@ class Solver:
         device: torch.device,
         precision: str = "auto",
         training_images: TrainingImages | None = None,
+        runtime: str = "torch",
     ) -> None:
         if precision not in PRECISIONS:
             raise DeviceError(f"precision {precision!r} is unknown; give one of {', '.join(PRECISIONS)}")
@@ -103,6 +108,7 @@ class Solver:
         self.micro_batch = CUDA_MICRO_BATCH if device.type == "cuda" else CPU_MICRO_BATCH
         # Channels last: 1.4 times the images a second on a CPU core, measured with crnn-small.
         self.network = network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.runtime = make_runtime(runtime, card, self.network, device, precision)
 
     def solve(
         self,
@@ -208,41 +214,36 @@ class Solver:
         """`log_probs` at temperature 1, to which a temperature is fitted."""
         if not len(batch):
             return torch.empty((0, self.card.time_steps, self.charset.n_classes), device=self.device)
-        pixels = batch.to(self.device, non_blocking=True).float()
-        normalised = (pixels / 255 - self.card.mean) / self.card.std
-        with torch.inference_mode(), self._autocast():
-            output: torch.Tensor = self.network(normalised.contiguous(memory_format=torch.channels_last))
+        output = self.runtime.log_probs(batch)
         frames, expected = tuple(output.shape[1:]), (self.card.time_steps, self.charset.n_classes)
         if frames != expected:
             raise CardError(
                 f"model {self.card.name!r} gives {frames[0]} frames of {frames[1]} classes, its card says "
                 f"{expected[0]} of {expected[1]}; mend the card, or train anew"
             )
-        return output.float()
-
-    def _autocast(self) -> AbstractContextManager[Any]:
-        if self.precision == "float32":
-            return nullcontext()
-        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        return output
 
 
-def load_solver(name_or_path: str | Path, device: str = "auto", precision: str = "auto") -> Solver:
+def load_solver(
+    name_or_path: str | Path, device: str = "auto", precision: str = "auto", runtime: str = "auto"
+) -> Solver:
     """The model of that name, ready to read.
 
     Args:
         name_or_path: a name of the zoo, NAME@FINGERPRINT, a card file, or a folder with one card.
         device: `auto` (the first CUDA device, else the CPU), `cpu`, `cuda`, `cuda:1`, ...
         precision: `auto`, `float32` or `bfloat16`.
+        runtime: what runs the network, as `make_runtime` takes it.
 
     Raises:
         ModelNotFound: no such model, or not every member of an ensemble.
         CardError: a card that this version cannot read or build.
         WeightsMismatch: the weights are not those that the card names.
-        DeviceError: a device that is not there.
+        DeviceError: a device that is not there, or a runtime that cannot run this model on it.
     """
     card, directory = find_card(name_or_path)
     network = load_network(card, directory)
-    return Solver(card, network, find_device(device), precision, training_images(card, directory))
+    return Solver(card, network, find_device(device), precision, training_images(card, directory), runtime)
 
 
 def find_device(name: str) -> torch.device:

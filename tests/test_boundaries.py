@@ -72,8 +72,8 @@ ALSO_ALLOWED = {
     "model_zoo.generators.styles.paper": {"cv2"},
     # The base install brings it; a report is a template.
     "model_zoo.page": {"jinja2"},
-    # The extra `export` brings both.
     "model_zoo.export": {"onnx", "onnxruntime"},
+    "model_zoo.runtimes.graph": {"onnx", "onnxruntime"},
 }
 # Cheap for everyone: the standard library and each other.
 STANDARD_ONLY = {

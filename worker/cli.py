@@ -78,6 +78,15 @@ def main() -> None:
     help="Of the forward pass; auto is float32, whose probabilities do not depend on the batch.",
 )
 @click.option(
+    "--runtime",
+    envvar="CAPTCHAFLEET_RUNTIME",
+    show_envvar=True,
+    type=click.Choice(["auto", "torch", "onnxruntime"]),
+    default="auto",
+    show_default=True,
+    help="What runs the network; auto is ONNX Runtime on a CPU in float32, else torch.",
+)
+@click.option(
     "--loglevel",
     envvar="CAPTCHAFLEET_LOGLEVEL",
     show_envvar=True,
@@ -115,7 +124,7 @@ def _environment(options: dict[str, object], broker_on_command_line: bool) -> di
     except brokers.BrokerURLError as error:
         raise _Failure(str(error)) from error
     env = {**os.environ, "CAPTCHAFLEET_BROKER": broker}
-    for name in ("broker_password_file", "model", "device", "micro_batch", "precision"):
+    for name in ("broker_password_file", "model", "device", "micro_batch", "precision", "runtime"):
         if options[name] is not None:
             env[f"CAPTCHAFLEET_{name.upper()}"] = str(options[name])
     return env

@@ -30,6 +30,7 @@ class Settings:
         device: `auto`, `cpu` or `cuda:N`, one device a process.
         micro_batch: images a forward pass; None for what the model's device likes.
         precision: `auto`, `float32` or `bfloat16`.
+        runtime: `auto`, `torch` or `onnxruntime`.
         task_time_limit_s: a batch that takes longer is a hang: the child is killed, the batch sent again.
         visibility_timeout_s: after this long an unacknowledged batch goes to another worker.
     """
@@ -39,6 +40,7 @@ class Settings:
     device: str = "auto"
     micro_batch: int | None = None
     precision: str = "auto"
+    runtime: str = "auto"
     task_time_limit_s: float = DEFAULT_TASK_TIME_LIMIT_S
     visibility_timeout_s: float = DEFAULT_TASK_TIME_LIMIT_S + VISIBILITY_MARGIN_S
 
@@ -62,6 +64,7 @@ class Settings:
             device=env.get("CAPTCHAFLEET_DEVICE") or "auto",
             micro_batch=int(_positive(env, "CAPTCHAFLEET_MICRO_BATCH", 0)) or None,
             precision=env.get("CAPTCHAFLEET_PRECISION") or "auto",
+            runtime=env.get("CAPTCHAFLEET_RUNTIME") or "auto",
             task_time_limit_s=limit,
             visibility_timeout_s=visibility,
         )

@@ -137,7 +137,8 @@ def load(settings: Settings) -> Solver:
 
     from model_zoo.solver import load_solver
 
-    solver = load_solver(settings.model or DEFAULT_MODEL, settings.device, settings.precision)
+    name = settings.model or DEFAULT_MODEL
+    solver = load_solver(name, settings.device, settings.precision, settings.runtime)
     solver.use_threads(torch.get_num_threads())
     _solve_blank(solver)
     return solver

@@ -252,5 +252,5 @@ def test_without_the_extra_the_command_says_what_to_install(
     result = run(CRNN, "--out", tmp_path / "a.onnx")
 
     assert result.exit_code == 2
-    assert result.stderr.endswith("run: pip install 'captchafleet[export]'\n")
+    assert result.stderr.endswith("run: pip install 'captchafleet[worker]'\n")
     assert list(tmp_path.iterdir()) == []

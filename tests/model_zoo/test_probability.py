@@ -106,7 +106,8 @@ def test_a_temperature_divides_the_log_probabilities_of_every_frame(
     solver: Solver, images: list[np.ndarray]
 ) -> None:
     batch, _ = solver.preprocess(images[-4:])
-    warm = Solver(replace(solver.card, temperature=1.5), solver.network, solver.device, "float32")
+    card = replace(solver.card, temperature=1.5)
+    warm = Solver(card, solver.network, solver.device, "float32", runtime=solver.runtime.name)
 
     raw = warm.raw_log_probs(batch)
 

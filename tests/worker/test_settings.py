@@ -18,13 +18,14 @@ def test_an_empty_environment_gives_the_defaults() -> None:
         device="auto",
         micro_batch=None,
         precision="auto",
+        runtime="auto",
         task_time_limit_s=120.0,
         visibility_timeout_s=150.0,
     )
 
 
 def test_empty_variables_say_nothing() -> None:
-    names = ("BROKER", "BROKER_PASSWORD", "MODEL", "DEVICE", "MICRO_BATCH", "PRECISION")
+    names = ("BROKER", "BROKER_PASSWORD", "MODEL", "DEVICE", "MICRO_BATCH", "PRECISION", "RUNTIME")
 
     assert Settings.from_env({f"CAPTCHAFLEET_{name}": "" for name in names}) == Settings()
 
@@ -38,6 +39,7 @@ def test_every_variable_reaches_its_setting() -> None:
             "CAPTCHAFLEET_DEVICE": "cuda:1",
             "CAPTCHAFLEET_MICRO_BATCH": "64",
             "CAPTCHAFLEET_PRECISION": "bfloat16",
+            "CAPTCHAFLEET_RUNTIME": "torch",
             "CAPTCHAFLEET_TASK_TIME_LIMIT": "10",
             "CAPTCHAFLEET_VISIBILITY_TIMEOUT": "12.5",
         }
@@ -49,10 +51,11 @@ def test_every_variable_reaches_its_setting() -> None:
         device="cuda:1",
         micro_batch=64,
         precision="bfloat16",
+        runtime="torch",
         task_time_limit_s=10.0,
         visibility_timeout_s=12.5,
     )
-    assert len(dataclasses.fields(Settings)) == 7, "a new setting needs its variable above"
+    assert len(dataclasses.fields(Settings)) == 8, "a new setting needs its variable above"
 
 
 def test_a_process_asks_its_own_environment(monkeypatch: pytest.MonkeyPatch) -> None:

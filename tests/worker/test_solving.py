@@ -223,9 +223,9 @@ def test_a_loaded_model_has_read_one_blank_image(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(zoo, "load_solver", load_solver)
 
-    solver = load(Settings(device="cpu", precision="float32"))
+    solver = load(Settings(device="cpu", precision="float32", runtime="torch"))
 
-    assert asked == [(solving.DEFAULT_MODEL, "cpu", "float32")]
+    assert asked == [(solving.DEFAULT_MODEL, "cpu", "float32", "torch")]
     assert [(image.shape, image.dtype) for image in warm] == [
         ((solver.card.height, solver.card.width), np.uint8)
     ]

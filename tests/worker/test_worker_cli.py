@@ -68,7 +68,10 @@ def run(*arguments: str, **env: str) -> Result:
 
 
 def test_the_command_becomes_a_celery_worker_of_its_device(broker: list[str], started: Programs) -> None:
-    result = run("--broker", "redis://host:6380/2", "--micro-batch", "64", "--precision", "float32")
+    result = run(
+        *("--broker", "redis://host:6380/2", "--micro-batch", "64"),
+        *("--precision", "float32", "--runtime", "torch"),
+    )
 
     assert result.exit_code == 0, result.output
     ((command, env),) = started
@@ -81,6 +84,7 @@ def test_the_command_becomes_a_celery_worker_of_its_device(broker: list[str], st
         "CAPTCHAFLEET_DEVICE": "cpu",
         "CAPTCHAFLEET_MICRO_BATCH": "64",
         "CAPTCHAFLEET_PRECISION": "float32",
+        "CAPTCHAFLEET_RUNTIME": "torch",
     }
 
 
