@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from model_zoo.formats import HEAD_BYTES, IMAGE_EXTENSIONS, sniff_format
 from producer.errors import UsageError
+from producer.external_sort import ExternalSort
 from worker.contract import AnswerError
+
+_FOLDER = "/"  # which stands in no name
 
 
 @dataclass(frozen=True)
@@ -41,71 +44,78 @@ class Skipped:
     reason: str
 
 
-def find_images(directory: Path, leave_out: Path | None = None) -> Iterator[FoundImage | Skipped]:
-    """All files below a directory, sorted by name, folder by folder.
+def find_images(directory: Path, run_folder: Path | None = None) -> Iterator[FoundImage | Skipped]:
+    """All files below a directory, sorted by name, folder by folder; in memory for one folder's first names.
 
     Args:
         directory: what to list; links to folders are not followed.
-        leave_out: a folder below it that is not listed (the run folder).
+        run_folder: of the job; takes the names of a folder that has too many for the memory (None: the
+            system's temporary folder does), and is not listed where it lies below the directory.
 
     Raises:
-        UsageError: the directory is not there or cannot be listed.
+        UsageError: the directory is not there or cannot be listed, or names that must go to the disk cannot.
     """
     root = directory.resolve()
     if not root.is_dir():
         raise UsageError(f"{directory} is not a directory; name a folder of images")
-    hidden = None if leave_out is None else os.fspath(leave_out.resolve())
-    yield from _walk(os.fspath(root), hidden)
+    yield from _walk(os.fspath(root), run_folder)
 
 
-def find_listed(directory: Path, names: Iterator[str]) -> Iterator[FoundImage | Skipped]:
+def find_listed(
+    directory: Path, names: Iterable[str], run_folder: Path | None = None
+) -> Iterator[FoundImage | Skipped]:
     """The files of a list, in its order, relative to the directory or absolute below it.
 
+    Args:
+        directory: of the images.
+        names: as listed.
+        run_folder: of the job; as for `find_images`.
+
     Raises:
-        UsageError: a name that leads out of the directory, or stands twice.
+        UsageError: a name that leads out of the directory, or stands twice (said after the last name), or
+            names that must go to the disk cannot.
     """
     root = os.fspath(directory.resolve())
     if not os.path.isdir(root):
         raise UsageError(f"{directory} is not a directory; name a folder of images")
     given = os.path.abspath(directory)
-    seen: set[str] = set()
-    for name in names:
-        path = os.path.normpath(os.path.join(root, name))
-        if path.startswith(given + os.sep):
-            # Absolute, and by way of a link to the directory.
-            path = root + path[len(given) :]
-        file = os.path.relpath(path, root)
-        if file == ".." or file.startswith(f"..{os.sep}"):
-            raise UsageError(f"the list names {name!r}, which is outside {directory}; list files below it")
-        if file in seen:
-            raise UsageError(f"the list names {name!r} twice; name every file once")
-        seen.add(file)
-        if os.path.lexists(os.path.join(root, file)):
-            yield _look(root, file)
-        else:
-            yield FoundImage(
-                file, 0, AnswerError("vanished", "the list names this file, but it is not there")
-            )
+    with ExternalSort(run_folder) as seen:
+        for number, name in enumerate(names):
+            path = os.path.normpath(os.path.join(root, name))
+            if path.startswith(given + os.sep):
+                # Absolute, and by way of a link to the directory.
+                path = root + path[len(given) :]
+            file = os.path.relpath(path, root)
+            if file == ".." or file.startswith(f"..{os.sep}"):
+                raise UsageError(
+                    f"the list names {name!r}, which is outside {directory}; list files below it"
+                )
+            # Neither holds a NUL byte, so the second to name a file stands right behind the first.
+            seen.add(f"{file}\0{number:020}\0{name}")
+            if os.path.lexists(os.path.join(root, file)):
+                yield _look(root, file)
+            else:
+                yield FoundImage(
+                    file, 0, AnswerError("vanished", "the list names this file, but it is not there")
+                )
+        _check_distinct(seen.drain())
 
 
-def read_list(path: str) -> Iterator[str]:
-    """The names in a list: one a line, or separated by NUL bytes (`find -print0`); `-` is standard input.
-
-    Raises:
-        UsageError: the list cannot be read.
-    """
-    try:
-        data = Path("/dev/stdin" if path == "-" else path).read_bytes()
-    except OSError as error:
-        raise UsageError(f"the list {path} cannot be read: {error.strerror}") from error
-    separator = b"\0" if b"\0" in data else b"\n"
-    for name in data.split(separator):
-        # A carriage return ends the line of a list that was written on Windows; no name ends with one.
-        if name := name if separator == b"\0" else name.rstrip(b"\r"):
-            yield os.fsdecode(name)
+def _check_distinct(seen: Iterator[str]) -> None:
+    """Refuse the first name of the list whose file was named before."""
+    twice: tuple[str, str] | None = None
+    before = None
+    for entry in seen:
+        file, number, name = entry.split("\0", 2)
+        if file == before:
+            twice = min(twice or (number, name), (number, name))
+        before = file
+    if twice is not None:
+        raise UsageError(f"the list names {twice[1]!r} twice; name every file once")
 
 
-def _walk(root: str, hidden: str | None) -> Iterator[FoundImage | Skipped]:
+def _walk(root: str, run_folder: Path | None) -> Iterator[FoundImage | Skipped]:
+    hidden = None if run_folder is None else os.fspath(run_folder.resolve())
     # A stack of open folders, because folders nest deeper than Python's calls may.
     stack = [("", iter([("", True)]))]
     while stack:
@@ -119,17 +129,25 @@ def _walk(root: str, hidden: str | None) -> Iterator[FoundImage | Skipped]:
             yield _look(root, file)
         elif (path := os.path.join(root, file)) != hidden:
             try:
-                stack.append((file, iter(_entries(path))))
+                stack.append((file, _entries(path, run_folder)))
             except OSError as error:
                 if not file:
                     raise UsageError(f"{root} cannot be listed: {error.strerror}") from error
                 yield Skipped(file, f"folder cannot be listed: {error.strerror}")
 
 
-def _entries(path: str) -> list[tuple[str, bool]]:
+def _entries(path: str, run_folder: Path | None) -> Iterator[tuple[str, bool]]:
     """The names in a folder, sorted, each with whether it is a folder itself."""
-    with os.scandir(path) as entries:
-        return sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    names = ExternalSort(run_folder)
+    try:
+        with os.scandir(path) as entries:
+            for entry in entries:
+                # NUL is less than whatever a name can go on with, so the mark does not change the order.
+                names.add(f"{entry.name}\0{_FOLDER if entry.is_dir(follow_symlinks=False) else ''}")
+    except BaseException:
+        names.close()
+        raise
+    return ((name, mark == _FOLDER) for name, _, mark in (entry.partition("\0") for entry in names.drain()))
 
 
 def _look(root: str, file: str) -> FoundImage | Skipped:

@@ -14,9 +14,10 @@ from model_zoo.lexicon import Lexicon, read_lexicon
 from producer.broker import open_broker
 from producer.display import Display
 from producer.errors import BrokerUnreachable, Interrupted, UsageError
-from producer.images import FoundImage, Skipped, find_images, find_listed, read_image_file, read_list
+from producer.images import FoundImage, Skipped, find_images, find_listed, read_image_file
 from producer.labels import parse_labels_option
 from producer.manifest import LexiconFile, Request, read_facts, write_manifest
+from producer.name_list import read_list
 from producer.report.summary import RunSummary
 from producer.report.whole import write_whole
 from producer.request import Checked, SubmitRequest, Transport, check, is_path
@@ -148,7 +149,7 @@ def _scan(job: Request, folder: RunFolder, display: Display) -> None:
     if job.from_list is None:
         found = find_images(directory, folder.path)
     else:
-        found = find_listed(directory, read_list(job.from_list))
+        found = find_listed(directory, read_list(job.from_list), folder.path)
     display.run_dir = folder.path
     wanted = (item for item in found if item.file != NOTE_FILE)
     first = next(wanted, None)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from producer.errors import UsageError
-from producer.images import FoundImage, Skipped, find_listed, read_list
+from producer.images import FoundImage, Skipped, find_listed
+from producer.name_list import read_list
 from worker.contract import AnswerError
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
@@ -157,8 +158,46 @@ def test_a_list_that_is_not_there_is_refused(tmp_path: Path) -> None:
     assert str(caught.value) == f"the list {path} cannot be read: No such file or directory"
 
 
+LONG = b"".join(b"%060d.png\n" % number for number in range(5000))
+BLOCK = 2**16
+
+
+def test_a_list_is_read_in_blocks_and_no_name_is_cut(tmp_path: Path) -> None:
+    path = tmp_path / "list"
+    for content, separator in ((LONG, b"\n"), (LONG.replace(b"\n", b"\0"), b"\0"), (LONG[:-1], b"\n")):
+        path.write_bytes(content)
+        assert len(content) > 4 * BLOCK
+        assert list(read_list(str(path))) == content.decode().rstrip(separator.decode()).split(
+            separator.decode()
+        )
+
+
+NO_LISTS = [
+    (
+        LONG + b"a.png\0b.png",
+        "separates its first names by newlines and later ones by NUL bytes; separate all of them alike",
+        "names now so, now so",
+    ),
+    (
+        b"x" * (2 * BLOCK),
+        "holds a name of more than 65,536 bytes, which is none; give one a line",
+        "nothing that separates names",
+    ),
+]
+
+
+@pytest.mark.parametrize(("content", "why", "reason"), NO_LISTS, ids=[reason for *_, reason in NO_LISTS])
+def test_what_is_no_list_of_names_is_refused(content: bytes, why: str, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "list"
+    path.write_bytes(content)
+
+    with pytest.raises(UsageError) as caught:
+        list(read_list(str(path)))
+    assert str(caught.value) == f"the list {path} {why}"
+
+
 def test_a_hyphen_is_standard_input() -> None:
-    script = "from producer.images import read_list; print(list(read_list('-')))"
+    script = "from producer.name_list import read_list; print(list(read_list('-')))"
     run = subprocess.run(
         [sys.executable, "-c", script], input=b"a.png\0b\n.png\0", capture_output=True, check=True
     )
