@@ -23,15 +23,7 @@ from producer.manifest import BatchRange, ManifestImage
 from producer.queue import BatchQueue
 from producer.results import Journal, ResultLine, line_of
 from producer.terms import JobTerms, Outstanding, Timing, Watcher
-from worker.contract import (
-    AnswerError,
-    Batch,
-    BatchResult,
-    ContractError,
-    ImageItem,
-    Task,
-    WorkerInfo,
-)
+from worker.contract import AnswerError, Batch, BatchResult, ContractError, ImageItem, Task, WorkerInfo
 from worker.store import Store
 
 Outcome = TypeVar("Outcome")
@@ -138,7 +130,8 @@ class Submission:
         size, terms = sum(len(item.data) for item in items), self._terms
         self._outstanding[batch.id] = Outstanding(batch, size, attempt, time.monotonic(), incomplete)
         self._store.put_batch(Batch(batch.id, terms.job_id, tuple(items)), terms.job_ttl_s)
-        self._queue.send(Task(terms.job_id, batch.id, attempt, terms.options.digest()))
+        task = Task(terms.job_id, batch.id, attempt, terms.options.digest())
+        self._queue.send(task, terms.level_of(batch))
 
     def _send_again(self, entry: Outstanding, counted: bool = False) -> None:
         self._send(entry.batch, entry.attempt + 1, entry.incomplete)
@@ -229,6 +222,8 @@ class Submission:
         self._stay_known()
         self._look_for_workers()
         self._reconcile()
+        if self._present and self._outstanding and self.timing.needs_help(time.monotonic()):
+            self._queue.climb(self._store.client, self._terms.job_id)
         if time.monotonic() >= self._next_renewal:
             self._next_renewal = time.monotonic() + self._terms.job_ttl_s / 10
             self._store.renew_batches(self._outstanding, self._terms.job_ttl_s)

@@ -6,9 +6,13 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
+from producer.levels import NORMAL, level_of
 from producer.manifest import BatchRange
 from producer.results import ResultLine
 from worker.contract import JobOptions
+
+# A job that others leave no worker moves a batch up as often as this, so that it never stands still.
+HELPED_EVERY_S = 60.0
 
 
 class Watcher(Protocol):
@@ -39,6 +43,7 @@ class JobTerms:
         job_ttl_s: how long Redis keeps the job without a word from its producer.
         visibility_timeout_s: after this long a batch that is nowhere is sent again.
         lexicon: the words that an answer may be, as `encode_lexicon` makes them; None without a lexicon.
+        priority: one of `producer.levels.PRIORITIES`.
     """
 
     job_id: str
@@ -51,6 +56,11 @@ class JobTerms:
     job_ttl_s: int
     visibility_timeout_s: float
     lexicon: bytes | None = None
+    priority: str = NORMAL
+
+    def level_of(self, batch: BatchRange) -> int:
+        """On which level of the queue a batch waits."""
+        return level_of(self.priority, batch)
 
     def has_room(self, sizes: list[int], more: int, workers: int) -> bool:
         """Whether a batch of `more` bytes may be sent while those of these sizes are outstanding."""
@@ -64,6 +74,7 @@ class JobTerms:
             "images": str(self.images),
             "answered": str(answered),
             "model": self.model,
+            "priority": self.priority,
             "updated": str(int(time.time())),
         }
 
@@ -93,6 +104,7 @@ class Timing:
 
     first_sent: float | None = None
     last_answered: float | None = None
+    last_helped: float | None = None
 
     @property
     def seconds(self) -> float:
@@ -100,3 +112,11 @@ class Timing:
         if self.first_sent is None or self.last_answered is None:
             return 0.0
         return max(self.last_answered - self.first_sent, 0.0)
+
+    def needs_help(self, now: float) -> bool:
+        """Whether nothing of the job was answered for long, and it was not helped either; then now it is."""
+        moments = [it for it in (self.first_sent, self.last_answered, self.last_helped) if it is not None]
+        if not moments or now - max(moments) < HELPED_EVERY_S:
+            return False
+        self.last_helped = now
+        return True

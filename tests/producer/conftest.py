@@ -52,6 +52,8 @@ class Fleet:
     waiting: list[Task] = field(default_factory=list)
     unacked: set[str] = field(default_factory=set)
     sent: list[tuple[str, int]] = field(default_factory=list)
+    levels: list[int] = field(default_factory=list)  # one for each sent
+    climbed: list[float] = field(default_factory=list)
     stream: list[tuple[str, BatchResult | ContractError]] = field(default_factory=list)
     renewed: list[list[str]] = field(default_factory=list)
     lexicons: list[bytes | None] = field(default_factory=list)  # each as it was put
@@ -65,14 +67,20 @@ class Fleet:
 
     # The queue.
 
-    def send(self, task: Task) -> None:
+    def send(self, task: Task, level: int = 0) -> None:
         self._reach()
+        self.levels.append(level)
         self.sent.append((task.batch_id.partition(":")[2], task.attempt))
         self.waiting.append(task)
 
     def on_its_way(self, client: object) -> set[str]:
         self._reach()
         return {task.batch_id for task in self.waiting} | self.unacked
+
+    def climb(self, client: object, job_id: str) -> bool:
+        self._reach()
+        self.climbed.append(self.now)
+        return True
 
     # The store.
 

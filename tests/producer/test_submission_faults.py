@@ -197,10 +197,10 @@ def test_a_broker_that_stays_away_interrupts_the_job(job: Job) -> None:
 def test_a_message_that_cannot_be_sent_is_tried_again(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     send, failures = job.fleet.send, [OperationalError("full"), OperationalError("full")]
 
-    def fail(task: Task) -> None:
+    def fail(task: Task, level: int) -> None:
         if failures:
             raise failures.pop()
-        send(task)
+        send(task, level)
 
     monkeypatch.setattr(job.fleet, "send", fail)
     job.run(job.batches(2, 2))
@@ -285,11 +285,11 @@ def test_a_full_redis_costs_no_lacking_answer(job: Job, monkeypatch: pytest.Monk
     send = job.fleet.send
     refusals: list[Task] = []
 
-    def full(task: Task) -> None:
+    def full(task: Task, level: int) -> None:
         if task.attempt > 1 and len(refusals) < 10:
             refusals.append(task)
             raise OperationalError("full")
-        send(task)
+        send(task, level)
 
     monkeypatch.setattr(job.fleet, "send", full)
     job.fleet.solve = lambda task, batch: answered(task, batch, *([1] if task.attempt == 1 else []))
