@@ -70,18 +70,20 @@ def label_rows(path: Path) -> Iterator[LabelRow]:
         DataError: a file that is not UTF-8 or no CSV, or a row too short.
         OSError: a file that cannot be read.
     """
+    data = path.read_bytes()  # whole, because a pipe cannot be read twice
     try:
-        # utf-8-sig drops the byte order mark that spreadsheets write; newline="" is what csv asks for.
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            text = stream.read()  # whole, because a pipe cannot be read twice
+        yield from _rows(path, data)
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path} is not UTF-8 (byte 0x{error.object[error.start]:02x}); save it as 'CSV UTF-8', or "
             "convert it: iconv -f WINDOWS-1252 -t UTF-8"
         ) from error
-    separator = _separator(text)
+
+
+def _rows(path: Path, data: bytes) -> Iterator[LabelRow]:
+    separator = _separator(data)
     named = _SEPARATORS.get(separator or "", "a comma, a semicolon or a tab")
-    reader = _reader(text, separator or ",")
+    reader = _reader(data, separator or ",")
     file_column, label_column, first = 0, 1, True
     try:
         for row in reader:
@@ -102,11 +104,14 @@ def label_rows(path: Path) -> Iterator[LabelRow]:
         raise DataError(f"{path}, line {reader.line_num} is not CSV: {error}") from error
 
 
-def _reader(text: str, separator: str) -> Any:  # csv's own class has no public name
-    return csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
+def _reader(data: bytes, separator: str) -> Any:  # csv's own class has no public name
+    # Decoded line by line: as one text a million rows would be there twice more, at up to four bytes a
+    # character. utf-8-sig drops the byte order mark that spreadsheets write; newline="" is what csv asks for.
+    lines = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", newline="")
+    return csv.reader(lines, delimiter=separator, skipinitialspace=True)
 
 
-def _separator(text: str) -> str | None:
+def _separator(data: bytes) -> str | None:
     """The one that ends the first cell of the first row; None where that row has a single cell.
 
     Not the one that occurs most: a label may hold commas in a file of semicolons, as spreadsheets of many
@@ -115,7 +120,7 @@ def _separator(text: str) -> str | None:
     found: dict[str, int] = {}
     for separator in _SEPARATORS:
         try:
-            first: list[str] = next((row for row in _reader(text, separator) if row), [])
+            first: list[str] = next((row for row in _reader(data, separator) if row), [])
         except csv.Error:  # a cell without end where the separator is another
             continue
         if len(first) > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from array import array
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -117,16 +118,19 @@ def read_labels(path: Path) -> CsvLabels:
         LabelError: a file that cannot be read or is not UTF-8, a row too short, one file with two labels.
     """
     labels: dict[str, str] = {}
-    lines: dict[str, int] = {}
+    lines = array("Q")  # where each of the labels stands, in the same order
     try:
         for row in label_rows(path):
             key = row.file
-            if labels.setdefault(key, row.label) != row.label:
+            label = labels.setdefault(key, row.label)
+            if len(labels) > len(lines):
+                lines.append(row.line)
+            elif label != row.label:
+                line = dict(zip(labels, lines, strict=True))[key]
                 raise LabelError(
-                    f"{path} gives {row.written!r} two labels, {labels[key]!r} in line {lines[key]} and "
+                    f"{path} gives {row.written!r} two labels, {label!r} in line {line} and "
                     f"{row.label!r} in line {row.line}; keep the right one"
                 )
-            lines.setdefault(key, row.line)
     except DataError as error:
         raise LabelError(str(error)) from error
     except OSError as error:
