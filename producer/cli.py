@@ -24,6 +24,7 @@ from producer.errors import (
     ProducerError,
     UsageError,
 )
+from producer.levels import PRIORITIES
 from producer.options import (
     MEGABYTE,
     broker_options,
@@ -105,6 +106,8 @@ def main() -> None:
 )
 @option("--max-image-mb", type=FiniteRange(0, 256, min_open=True), default=10,
         help="Larger files are answered too_many_bytes.")  # fmt: skip
+@option("--priority", type=click.Choice(PRIORITIES), default="normal",
+        help="Which jobs go first where several wait for a model.")  # fmt: skip
 @option("--run-dir", type=click.Path(path_type=Path), metavar="DIR", help="Run folder. [default: runs/JOB]")
 @broker_options
 @transport_options
@@ -237,6 +240,7 @@ def _request(options: dict[str, Any]) -> SubmitRequest:
         unconstrained=options["unconstrained"],
         limits=BatchLimits(options["batch_size"], int(options["max_batch_mb"] * MEGABYTE)),
         min_probability=options["min_probability"],
+        priority=options["priority"],
     )
 
 

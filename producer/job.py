@@ -140,6 +140,7 @@ def _job(checked: Checked) -> Request:
         lexicon=source,
         unconstrained=request.unconstrained,
         min_probability=request.min_probability,
+        priority=request.priority,
     )
 
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 # From the first to be taken to the last. Low's first level is normal's second, and so on: four levels in all.
 PRIORITIES = ("high", "normal", "low")
-NORMAL = "normal"
 LEVELS = len(PRIORITIES) + 1
 # The images of a job that wait on the better level. Twice the small job of 1,000 images that the fairness was
 # asked for; every new job keeps the large ones waiting for so many, 1.7 s of one core at 1,200 images/s.

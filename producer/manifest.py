@@ -85,6 +85,7 @@ class Request:
         lexicon: where the words of `options.lexicon` came from; None without a lexicon.
         unconstrained: whether the constraints of the model's card are left out.
         min_probability: answers below it are unsure; None: all are sure.
+        priority: one of `producer.levels.PRIORITIES`.
     """
 
     job: str
@@ -100,6 +101,7 @@ class Request:
     lexicon: LexiconFile | None = None
     unconstrained: bool = False
     min_probability: float | None = None
+    priority: str = "normal"
 
 
 @dataclass(frozen=True)

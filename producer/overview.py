@@ -28,6 +28,7 @@ class JobRow:
         answered: with a line in its journal, a text or an error.
         model: NAME@FINGERPRINT.
         silent_s: seconds since its producer last said anything.
+        priority: `high`, `normal` or `low`; None of a producer that is older than priorities.
     """
 
     job: str
@@ -36,6 +37,7 @@ class JobRow:
     answered: int
     model: str
     silent_s: int
+    priority: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,8 @@ def _look(store: Store, job: str | None) -> Overview:
             if state == "running" and silent > _SILENT_AFTER_S:
                 state = "silent"
             images, answered = int(facts.get("images", 0)), int(facts.get("answered", 0))
-            rows.append(JobRow(job_id, state, images, answered, facts.get("model", ""), silent))
+            model, priority = facts.get("model", ""), facts.get("priority")
+            rows.append(JobRow(job_id, state, images, answered, model, silent, priority))
     infos = store.workers()
     models = {info.fingerprint: f"{info.model}@{info.fingerprint}" for info in infos}
     workers = tuple(WorkerRow(info.name, models[info.fingerprint], info.device) for info in infos)
@@ -138,6 +141,7 @@ def render(overview: Overview) -> str:
     lines.append("Jobs:")
     lines += [
         f"  {row.job}  {row.state}  {row.answered:,} of {row.images:,} done  {row.model}"
+        + (f"  {row.priority} priority" if row.priority is not None else "")
         + (f"  (its producer is silent for {row.silent_s} s)" if row.state == "silent" else "")
         for row in overview.jobs
     ] or ["  none"]

@@ -12,6 +12,7 @@ from model_zoo.lexicon import Lexicon, read_lexicon
 from producer.errors import UsageError
 from producer.fleet import split_model
 from producer.labels import LabelSource, parse_labels_option
+from producer.levels import PRIORITIES
 from producer.manifest import BatchLimits
 from producer.reading import check_decoder, texts_of
 from worker.contract import JobOptions
@@ -52,6 +53,7 @@ class SubmitRequest:
         unconstrained: leave the constraints of the model's card out.
         limits: how much travels together.
         min_probability: answers below it are unsure; None: all are sure.
+        priority: `high`, `normal` or `low`: whose batches go first where several jobs wait for a model.
     """
 
     directory: Path
@@ -65,6 +67,7 @@ class SubmitRequest:
     unconstrained: bool = False
     limits: BatchLimits = field(default_factory=BatchLimits)
     min_probability: float | None = None
+    priority: str = "normal"
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,8 @@ def check(request: SubmitRequest, transport: Transport) -> Checked:
     request = replace(request, options=options)
     check_decoder(request.options)
     labels = parse_labels_option(request.labels)
+    if request.priority not in PRIORITIES:
+        raise UsageError(f"priority {request.priority!r} is none of {', '.join(PRIORITIES)}")
     if not request.directory.is_dir():
         raise UsageError(f"{request.directory} is not a directory; name a folder of images")
     if transport.broker is None:

@@ -181,6 +181,7 @@ class Session:
             job_ttl_s=self.transport.job_ttl_s,
             visibility_timeout_s=served.visibility_timeout_s,
             lexicon=None if words is None else encode_lexicon(words.text()),
+            priority=facts.request.priority,
         )
 
 

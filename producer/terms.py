@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
-from producer.levels import NORMAL, level_of
+from producer.levels import level_of
 from producer.manifest import BatchRange
 from producer.results import ResultLine
 from worker.contract import JobOptions
@@ -56,7 +56,7 @@ class JobTerms:
     job_ttl_s: int
     visibility_timeout_s: float
     lexicon: bytes | None = None
-    priority: str = NORMAL
+    priority: str = "normal"
 
     def level_of(self, batch: BatchRange) -> int:
         """On which level of the queue a batch waits."""

@@ -40,6 +40,7 @@ REQUEST = Request(
     limits=BatchLimits(100, 5000),
     lexicon=LexiconFile("/data/words.txt", 12_345),
     unconstrained=True,
+    priority="high",
 )
 GONE = AnswerError("vanished", "the list names this file, but it is not there")
 FOUND: list[FoundImage | Skipped] = [

@@ -86,7 +86,7 @@ def test_its_request_is_read_with_nothing_added(run: Path) -> None:
     request = read_facts(run / "manifest.jsonl").request
 
     assert request.options == JobOptions("beam", length="5")
-    assert (request.lexicon, request.unconstrained) == (None, False)
+    assert (request.lexicon, request.unconstrained, request.priority) == (None, False, "normal")
 
 
 def test_it_is_measured_again(run: Path) -> None:

@@ -21,6 +21,7 @@ RUNNING = {
     "answered": "1234",
     "model": f"crnn@{FINGERPRINT}",
     "updated": str(NOW - 2),
+    "priority": "high",
 }
 
 
@@ -58,20 +59,20 @@ MODEL = f"crnn@{FINGERPRINT}"
 WORKER = WorkerRow("cpu-1@here", MODEL, "cpu")
 QUEUE = QueueRow(MODEL, 3)
 STATES: list[tuple[dict[str, str], JobRow, str]] = [
-    ({}, JobRow("job", "running", 5000, 1234, MODEL, 2), "its producer speaks"),
-    ({"updated": str(NOW - 30)}, JobRow("job", "running", 5000, 1234, MODEL, 30), "just about"),
-    ({"updated": str(NOW - 31)}, JobRow("job", "silent", 5000, 1234, MODEL, 31), "or no longer"),
+    ({}, JobRow("job", "running", 5000, 1234, MODEL, 2, "high"), "its producer speaks"),
+    ({"updated": str(NOW - 30)}, JobRow("job", "running", 5000, 1234, MODEL, 30, "high"), "just about"),
+    ({"updated": str(NOW - 31)}, JobRow("job", "silent", 5000, 1234, MODEL, 31, "high"), "or no longer"),
     (
         {"state": "cancelled", "updated": str(NOW - 99)},
-        JobRow("job", "cancelled", 5000, 1234, MODEL, 99),
+        JobRow("job", "cancelled", 5000, 1234, MODEL, 99, "high"),
         "a cancelled job is not silent",
     ),
     (
         {"state": "done", "updated": str(NOW - 99)},
-        JobRow("job", "done", 5000, 1234, MODEL, 99),
+        JobRow("job", "done", 5000, 1234, MODEL, 99, "high"),
         "nor is one done",
     ),
-    ({"updated": str(NOW + 99)}, JobRow("job", "running", 5000, 1234, MODEL, 0), "clocks differ"),
+    ({"updated": str(NOW + 99)}, JobRow("job", "running", 5000, 1234, MODEL, 0, "high"), "clocks differ"),
 ]
 
 
@@ -82,6 +83,12 @@ def test_a_job_is_in_a_state(
     broker(monkeypatch, job={**RUNNING, **facts})
 
     assert look("redis://host") == Overview((WORKER,), (QUEUE,), (row,))
+
+
+def test_a_job_of_an_older_producer_has_no_priority(monkeypatch: pytest.MonkeyPatch) -> None:
+    broker(monkeypatch, job={key: value for key, value in RUNNING.items() if key != "priority"})
+
+    assert look("redis://host").jobs == (JobRow("job", "running", 5000, 1234, MODEL, 2),)
 
 
 def test_one_job_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +133,7 @@ def test_a_job_that_is_done_cannot_be_cancelled(monkeypatch: pytest.MonkeyPatch)
 def test_an_overview_in_words() -> None:
     rows = (
         JobRow("20260401-1", "running", 5000, 1234, MODEL, 2),
-        JobRow("20260402-1", "silent", 10, 0, MODEL, 45),
+        JobRow("20260402-1", "silent", 10, 0, MODEL, 45, "low"),
     )
 
     assert render(Overview((WORKER,), (QUEUE,), rows)) == (
@@ -136,7 +143,8 @@ def test_an_overview_in_words() -> None:
         "  crnn@0123456789abcdef  3 batches waiting\n"
         "Jobs:\n"
         "  20260401-1  running  1,234 of 5,000 done  crnn@0123456789abcdef\n"
-        "  20260402-1  silent  0 of 10 done  crnn@0123456789abcdef  (its producer is silent for 45 s)"
+        "  20260402-1  silent  0 of 10 done  crnn@0123456789abcdef  low priority"
+        "  (its producer is silent for 45 s)"
     )
 
 
@@ -145,7 +153,7 @@ def test_an_empty_overview_in_words() -> None:
 
 
 def test_an_overview_as_json() -> None:
-    row = JobRow("job", "running", 5000, 1234, MODEL, 2)
+    row = JobRow("job", "running", 5000, 1234, MODEL, 2, "normal")
 
     assert json.loads(to_json(Overview((WORKER,), (QUEUE,), (row,)))) == {
         "workers": [{"name": "cpu-1@here", "model": MODEL, "device": "cpu"}],
@@ -158,6 +166,7 @@ def test_an_overview_as_json() -> None:
                 "answered": 1234,
                 "model": MODEL,
                 "silent_s": 2,
+                "priority": "normal",
             }
         ],
     }

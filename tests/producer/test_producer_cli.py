@@ -78,6 +78,7 @@ ALL_OPTIONS = {
     "--max-image-mb": "2",
     "--max-in-flight-mb": "16",
     "--min-probability": "0.9",
+    "--priority": "low",
     "--wait": "5",
 }
 ALL_ASKED = (
@@ -93,6 +94,7 @@ ALL_ASKED = (
         True,
         BatchLimits(64, 2**19),
         0.9,
+        "low",
     ),
     Transport("redis://host:6380/2", 5.0, 16 * 2**20, 3600),
     True,

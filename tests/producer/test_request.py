@@ -125,6 +125,14 @@ def test_labels_that_cannot_be_read_are_refused(request_: SubmitRequest) -> None
     )
 
 
+def test_a_priority_that_is_none_is_refused(request_: SubmitRequest) -> None:
+    check(replace(request_, priority="low"), FLEET)
+
+    with pytest.raises(UsageError) as caught:
+        check(replace(request_, priority="urgent"), FLEET)
+    assert str(caught.value) == "priority 'urgent' is none of high, normal, low"
+
+
 @pytest.mark.parametrize("model", ["zoo/mine.json", "./mine", "/zoo/mine", "mine.json"])
 def test_a_path_is_for_the_embedded_default_alone(model: str, request_: SubmitRequest) -> None:
     check(replace(request_, model=model), HERE)
