@@ -58,7 +58,9 @@ class Display:
     def say(self, message: str) -> None:
         """Something the user should know, quiet or not; repeated after half a minute at the earliest."""
         now = time.monotonic()
-        if now - self._said.get(message, float("-inf")) > _SAY_AGAIN_AFTER_S:
+        # What is older is forgotten: of ten million images many batches may have something to say once.
+        self._said = {said: at for said, at in self._said.items() if now - at <= _SAY_AGAIN_AFTER_S}
+        if message not in self._said:
             self._said[message] = now
             self.console.print(f"[yellow]note:[/] {escape(message)}", soft_wrap=True)
 

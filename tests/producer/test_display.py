@@ -77,6 +77,16 @@ def test_the_same_warning_comes_again_after_half_a_minute_at_the_earliest(
     assert capsys.readouterr().err == "note: one\nnote: one\nnote: two\n"
 
 
+def test_warnings_of_long_ago_are_not_kept(clock: SimpleNamespace) -> None:
+    shown = Display(quiet=False)
+
+    for number in range(100):
+        clock.now += 20.0
+        shown.say(f"batch {number} went missing; sending it again")
+
+    assert list(shown._said) == [f"batch {number} went missing; sending it again" for number in (98, 99)]
+
+
 def test_a_log_gets_no_progress(capsys: pytest.CaptureFixture[str]) -> None:
     shown = Display(quiet=False)
 
