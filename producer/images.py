@@ -6,6 +6,7 @@ nothing, the first bytes are looked at: ten million files are listed, not read.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -19,6 +20,13 @@ from producer.external_sort import ExternalSort
 from worker.contract import AnswerError
 
 _FOLDER = "/"  # which stands in no name
+
+
+# A file may have become a pipe since the scan, whose opening would wait for a writer.
+_FLAGS = os.O_RDONLY | os.O_NONBLOCK
+# What O_NOFOLLOW says of a link: on Linux and macOS, on FreeBSD.
+_IS_LINK = (errno.ELOOP, errno.EMLINK)
+_PART = 2**20  # bytes read at once of a file that is not as long as it said
 
 
 @dataclass(frozen=True)
@@ -193,12 +201,16 @@ def read_image_file(root: str, file: str, max_bytes: int) -> bytes | AnswerError
     path = os.path.join(root, file)
     try:
         # Looked at again: since the scan the file may have become a link, or a pipe that would block.
-        if not _is_inside(root, path):
+        descriptor = _open_inside(root, path)
+        if descriptor is None:
             return _outside(path)
-        with open(path, "rb", opener=_open_without_waiting) as stream:
-            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-                return AnswerError("not_an_image", "the file is no regular file any more")
-            data = stream.read(max_bytes + 1)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                return _irregular(status)
+            data = _read(descriptor, status.st_size, max_bytes)
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         return AnswerError("vanished", "the file was listed, but is no longer there")
     except OSError as error:
@@ -210,13 +222,40 @@ def read_image_file(root: str, file: str, max_bytes: int) -> bytes | AnswerError
     return data
 
 
-def _open_without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)
+def _open_inside(root: str, path: str) -> int | None:
+    """A descriptor of the file; None where it lies outside."""
+    if _is_folder_inside(root, os.path.dirname(path)):
+        try:
+            return os.open(path, _FLAGS | os.O_NOFOLLOW)
+        except OSError as error:
+            if error.errno not in _IS_LINK:
+                raise
+    return os.open(path, _FLAGS) if _is_inside(root, path) else None
+
+
+def _irregular(status: os.stat_result) -> AnswerError:
+    if stat.S_ISDIR(status.st_mode):
+        return _unreadable(IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+    return AnswerError("not_an_image", "the file is no regular file any more")
+
+
+def _read(descriptor: int, size: int, max_bytes: int) -> bytes:
+    """The file's bytes, at most one more than `max_bytes`; `size` is what it is said to have."""
+    # Not by way of `open`: a buffer of `max_bytes` for each small file would cost ten times its reading.
+    data = os.read(descriptor, min(size, max_bytes) + 1)
+    if len(data) == size:
+        return data
+    parts, room = [data], max_bytes + 1 - len(data)
+    while room and (data := os.read(descriptor, min(room, _PART))):
+        parts.append(data)
+        room -= len(data)
+    return b"".join(parts)
 
 
 def forget_folders() -> None:
     """Look anew where folders lead, since one may have become a link; once a batch is often enough."""
     _real_folder.cache_clear()
+    _is_folder_inside.cache_clear()
 
 
 def _is_inside(root: str, path: str) -> bool:
@@ -224,6 +263,15 @@ def _is_inside(root: str, path: str) -> bool:
     real = os.path.join(_real_folder(folder), name)
     if os.path.islink(real):
         real = os.path.realpath(real)
+    return _leads_into(root, real)
+
+
+@lru_cache(maxsize=1024)
+def _is_folder_inside(root: str, folder: str) -> bool:
+    return _leads_into(root, _real_folder(folder))
+
+
+def _leads_into(root: str, real: str) -> bool:
     return f"{real}{os.sep}".startswith(root.rstrip(os.sep) + os.sep)
 
 

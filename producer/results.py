@@ -8,14 +8,24 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
 from typing import Any
 
 from model_zoo.sure import is_unsure
 from producer.errors import UsageError
-from worker.contract import Answer, AnswerError, Candidate, ContractError, decode_answer, lean
+from producer.json_lines import parse_line
+from worker.contract import (
+    Answer,
+    AnswerError,
+    Candidate,
+    ContractError,
+    add_if_known,
+    candidates_object,
+    checked_answer,
+    error_object,
+)
 
 
 @dataclass(frozen=True)
@@ -77,20 +87,34 @@ def encode_line(line: ResultLine) -> str:
     `proven`, `allowed_mass`, `probability_high` and `seen` are left out where they are None, as in older
     journals.
     """
-    content = asdict(line, dict_factory=lean)
-    if content["unsure"] is None:
-        del content["unsure"]
+    content = {
+        "id": line.id,
+        "file": line.file,
+        "text": line.text,
+        "probability": line.probability,
+        "n_best": candidates_object(line.n_best),
+        "error": None if line.error is None else error_object(line.error),
+        "worker": line.worker,
+        "attempt": line.attempt,
+    }
+    add_if_known(content, line.proven, line.allowed_mass, line.probability_high, line.seen)
+    if line.unsure is not None:
+        content["unsure"] = line.unsure
     return json.dumps(content) + "\n"
 
 
 def decode_line(data: dict[str, Any]) -> ResultLine:
     """The inverse of `encode_line`. Raises ContractError where a field does not fit."""
-    answer = decode_answer(data)
+    number, text, probability, n_best, error, proven, mass, high, seen = checked_answer(data)
     try:
-        line = line_of(answer, data["file"], data.get("worker"), data.get("attempt", 0))
-    except KeyError as error:
-        raise ContractError(f"a line lacks {error}") from error
-    return replace(line, unsure=True) if data.get("unsure") is True else line
+        file = data["file"]
+    except KeyError as lacking:
+        raise ContractError(f"a line lacks {lacking}") from lacking
+    worker, attempt = data.get("worker"), data.get("attempt", 0)
+    unsure = True if data.get("unsure") is True else None
+    return ResultLine(
+        number, file, text, probability, n_best, error, worker, attempt, proven, mass, high, seen, unsure
+    )
 
 
 def read_results(path: Path) -> Iterator[ResultLine]:
@@ -108,7 +132,7 @@ def read_results(path: Path) -> Iterator[ResultLine]:
             if not raw.endswith(b"\n"):
                 return
             try:
-                yield decode_line(json.loads(raw))
+                yield decode_line(parse_line(raw))
             except (ValueError, ContractError) as error:
                 raise UsageError(f"{path}, line {number} is not a result: {error}") from error
 
@@ -144,8 +168,8 @@ class Journal:
 
     def has(self, image_id: int) -> bool:
         """Whether the image is answered."""
-        byte, bit = divmod(image_id, 8)
-        return byte < len(self._answered) and bool(self._answered[byte] >> bit & 1)
+        byte = image_id >> 3
+        return byte < len(self._answered) and bool(self._answered[byte] >> (image_id & 7) & 1)
 
     def append(self, lines: Iterable[ResultLine]) -> list[ResultLine]:
         """Write the lines of images that had none, to the disk itself, and return those.

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from producer import images
 from producer.images import forget_folders, read_image_file
 from worker.contract import AnswerError
 
@@ -50,6 +54,62 @@ def test_reading_says_what_happened_since_the_scan(folder: Path, deny: Deny) -> 
     assert read("in/a.png") == AnswerError(
         "symlink_outside", f"the link leads to {str(outside)!r}, out of the directory"
     )
+
+
+def test_a_link_to_a_file_inside_is_followed(folder: Path) -> None:
+    (folder / "sub").mkdir()
+    (folder / "sub" / "a.png").write_bytes(PNG)
+    (folder / "link.png").symlink_to("sub/a.png")
+    (folder / "again.png").symlink_to("link.png")
+    (folder / "gone.png").symlink_to("sub/b.png")
+    (folder / "loop.png").symlink_to("loop.png")
+    (folder / "in").symlink_to("sub")
+
+    for file in ("link.png", "again.png", "in/a.png"):
+        assert read_image_file(str(folder), file, 28) == PNG
+    gone = AnswerError("vanished", "the file was listed, but is no longer there")
+    assert read_image_file(str(folder), "gone.png", 28) == gone
+    loop = read_image_file(str(folder), "loop.png", 28)
+    assert isinstance(loop, AnswerError)
+    assert loop.code == "corrupt"
+
+
+def test_a_link_in_a_folder_outside_may_lead_back(folder: Path) -> None:
+    (folder / "a.png").write_bytes(PNG)
+    (folder / "in").symlink_to("../elsewhere")
+    (folder.parent / "elsewhere" / "back.png").symlink_to(folder / "a.png")
+
+    assert read_image_file(str(folder), "in/back.png", 28) == PNG
+
+
+@pytest.mark.parametrize("said", [0, 1, 998, 999, 1000, 1001, 1002, 5000])
+@pytest.mark.parametrize("limit", [1, 500, 999, 1000, 1001, 5000])
+def test_a_file_that_is_not_as_long_as_it_said_is_read_to_its_end(
+    said: int, limit: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = bytes(n % 251 for n in range(1000))
+    (folder / "a.png").write_bytes(content)
+    fstat = os.fstat
+
+    def claimed(descriptor: int) -> os.stat_result:
+        real = list(fstat(descriptor))
+        real[stat.ST_SIZE] = said
+        return os.stat_result(real)
+
+    monkeypatch.setattr(os, "fstat", claimed)
+    monkeypatch.setattr(images, "_PART", 300)
+    too_large = AnswerError("too_many_bytes", f"the file has more than {limit:,} bytes, the limit")
+    assert read_image_file(str(folder), "a.png", limit) == (content if limit >= 1000 else too_large)
+
+
+def test_reading_leaves_no_file_open(folder: Path) -> None:
+    (folder / "a.png").write_bytes(PNG)
+    (folder / "b.png").mkdir()
+    before = os.listdir("/dev/fd")
+    for file in ("a.png", "b.png", "gone.png"):
+        read_image_file(str(folder), file, 28)
+
+    assert os.listdir("/dev/fd") == before
 
 
 def test_a_folder_that_became_a_link_is_noticed_once_folders_are_looked_at_anew(folder: Path) -> None:

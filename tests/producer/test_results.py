@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from producer.errors import UsageError
 from producer.results import Journal, ResultLine, decode_line, encode_line, line_of, read_results
-from worker.contract import Answer, AnswerError, Candidate
+from worker.contract import Answer, AnswerError, Candidate, lean
 
 DOCS = Path(__file__).parents[2] / "docs" / "report.md"
 FIRST = ResultLine(0, "a.png", "2b827", 0.75, (Candidate("2b827", 0.75),), None, "cpu-1@here", 2)
@@ -39,6 +39,7 @@ LINES = st.builds(
     st.none() | st.floats(0, 1),
     st.none() | st.floats(0, 1),
     st.none() | st.booleans(),
+    st.none() | st.just(True),
 )
 
 
@@ -56,6 +57,16 @@ def test_a_line_survives_the_file(line: ResultLine) -> None:
     assert text.endswith("\n")
     assert text.count("\n") == 1
     assert decode_line(json.loads(text)) == line
+
+
+@settings(deadline=None)
+@given(line=LINES)
+def test_a_line_is_written_as_its_fields_are(line: ResultLine) -> None:
+    plain = asdict(line, dict_factory=lean)
+    if line.unsure is None:
+        del plain["unsure"]
+
+    assert encode_line(line) == json.dumps(plain) + "\n"
 
 
 def test_a_line_has_the_fields_that_are_promised() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import math
 from typing import Any
 
 import pytest
@@ -28,6 +30,7 @@ from worker.contract import (
     encode,
     encode_blob,
     job_key,
+    lean,
     queue_name,
     task_arguments,
     worker_key,
@@ -46,6 +49,7 @@ ANSWERS = st.builds(
     st.none() | st.booleans(),
     st.none() | PROBABILITIES,
     st.none() | PROBABILITIES,
+    st.none() | st.booleans(),
 )
 BATCHES = st.builds(
     Batch, TEXTS, TEXTS, st.lists(st.builds(ImageItem, IDS, st.binary(max_size=40)), max_size=5).map(tuple)
@@ -93,6 +97,25 @@ def test_a_result_survives_the_stream(answers: list[Answer], status: Any) -> Non
     result = BatchResult("j:0-1", 2, "cpu-1@here", tuple(answers), status, "why")
 
     assert decode_result(encode(result).encode()) == result
+
+
+@settings(deadline=None)
+@given(
+    answers=st.lists(ANSWERS, max_size=4),
+    status=st.sampled_from(["solved", "split", "missing", "refused"]),
+    worker=TEXTS,
+)
+def test_a_result_is_written_as_its_fields_are(answers: list[Answer], status: Any, worker: str) -> None:
+    result = BatchResult("j:0-1", 2, worker, tuple(answers), status, "why")
+    plain = dataclasses.asdict(result, dict_factory=lean)
+
+    assert encode(result) == json.dumps(plain, sort_keys=True, separators=(",", ":"))
+
+
+def test_a_result_keeps_probabilities_that_are_no_numbers_to_itself() -> None:
+    # JSON has no word for them, and a reader that is strict would lose the whole batch.
+    with pytest.raises(ValueError, match=r"^Out of range float values are not JSON compliant"):
+        encode(BatchResult("j:0-0", 1, "w", (Answer(0, "a", math.nan),)))
 
 
 def test_an_announcement_survives_redis() -> None:
