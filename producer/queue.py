@@ -79,14 +79,14 @@ class BatchQueue:
         for number, level in enumerate(levels):
             for raw in reversed(level):  # the oldest is the last
                 if _is_of(job_id, _batch_ids([json.loads(raw)])):
-                    keys = _keys(self.name)
+                    keys = level_keys(self.name)
                     return number > 0 and client.eval(_MOVE_UP, 2, keys[number], keys[number - 1], raw) == 1
         return False
 
     def _read(self, client: Redis) -> tuple[list[list[bytes]], set[str]]:
         """The messages that wait, level by level, and the ids of the batches that workers hold."""
         with client.pipeline(transaction=True) as pipe:
-            for key in _keys(self.name):
+            for key in level_keys(self.name):
                 pipe.lrange(key, 0, -1)
             pipe.hvals(UNACKED_KEY)
             *levels, unacked = pipe.execute()
@@ -96,13 +96,13 @@ class BatchQueue:
 def queue_length(client: Redis, fingerprint: str) -> int:
     """How many batches wait for a worker of this model."""
     with client.pipeline() as pipe:
-        for key in _keys(queue_name(fingerprint)):
+        for key in level_keys(queue_name(fingerprint)):
             pipe.llen(key)
         return int(sum(pipe.execute()))
 
 
-def _keys(name: str) -> list[str]:
-    """Where kombu keeps the messages of a queue: a list a level, the first to be emptied first."""
+def level_keys(name: str) -> list[str]:
+    """Where kombu keeps the messages of a queue: a list a level, in the order in which they are emptied."""
     return [f"{name}{Channel.sep}{step}" if step else name for step in PRIORITY_STEPS]
 
 
