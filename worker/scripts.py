@@ -5,15 +5,14 @@ from __future__ import annotations
 # A batch is begun only where there is something to do, and only then is the start counted. EXPIRE comes first
 # because a script that has written something is not stopped by a full Redis: solving is what empties it.
 BEGIN = """
-if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return {-1, false, false} end
+if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return {-1, false} end
 local ttl = math.max(redis.call('TTL', KEYS[1]), 60)
 redis.call('EXPIRE', KEYS[1], ttl)
 local options = redis.call('GET', KEYS[2])
-local blob = redis.call('GET', KEYS[3])
-if not options or not blob then return {0, false, false} end
+if not options or redis.call('EXISTS', KEYS[3]) == 0 then return {0, false} end
 local starts = redis.call('HINCRBY', KEYS[4], ARGV[1], 1)
 redis.call('EXPIRE', KEYS[4], ttl)
-return {starts, options, blob}
+return {starts, options}
 """
 
 # Where nothing was counted, or no longer is, nothing is taken back: below zero a batch would count as over.

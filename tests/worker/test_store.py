@@ -10,6 +10,7 @@ import redis
 from redis.exceptions import OutOfMemoryError
 from stored_job import BATCH, FACTS, JOB, MISSING, OPTIONS, RESULT, STREAM, TASK, send
 
+from worker import scripts
 from worker.contract import (
     Answer,
     Batch,
@@ -75,6 +76,27 @@ def test_a_batch_whose_bytes_or_options_are_gone_is_not_begun(store: Store, clie
 
     store.open_job(JOB, OPTIONS, FACTS, 600, None)
     assert store.begin(TASK).starts == 1
+
+
+def test_a_restarted_redis_learns_its_scripts_again(store: Store, client: redis.Redis) -> None:
+    send(store)
+    client.script_flush()
+
+    assert store.begin(TASK).starts == 1
+    assert store.commit(JOB, RESULT)
+
+
+def test_a_commit_while_a_batch_is_begun_takes_the_start_with_it(store: Store, client: redis.Redis) -> None:
+    send(store)
+    # What another worker's commit does, between our two commands of one round trip.
+    commit = "redis.call('DEL', KEYS[3]); redis.call('HDEL', KEYS[4], ARGV[1])"
+    both = f"local function begin() {scripts.BEGIN} end local begun = begin() {commit} return begun"
+    store._begin.sha = str(client.script_load(both))
+
+    started = store.begin(TASK)
+
+    assert (started.starts, started.over, started.blob) == (1, False, None)
+    assert client.exists(job_key(JOB, "starts")) == 0
 
 
 def test_the_first_commit_wins(store: Store, client: redis.Redis) -> None:
