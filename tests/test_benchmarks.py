@@ -15,7 +15,7 @@ import torch
 from decoders.adapters import alignment_beam, best_path
 from decoders.checks import check, exact_log_probs
 from decoders.emissions import SETS, Emissions, NoEmissionsError, find, load
-from decoders.environments import DDDDOCR, FASTAI, PEERS, environments, set_up, why_missing
+from decoders.environments import DDDDOCR, FASTAI, PEERS, RAPIDOCR, environments, set_up, why_missing
 from decoders.goals import GOALS, Goal, compare, judge
 from decoders.machine import Machine
 from decoders.measure import Measured, Plan, measure
@@ -87,7 +87,9 @@ def test_an_unknown_side_is_refused_with_those_that_there_are() -> None:
 
 
 def test_every_peer_is_pinned_and_no_file_names_a_host() -> None:
-    assert sorted(path.stem for path in PEERS.iterdir()) == sorted([*environments(), FASTAI, DDDDOCR])
+    assert sorted(path.stem for path in PEERS.iterdir()) == sorted(
+        [*environments(), FASTAI, DDDDOCR, RAPIDOCR]
+    )
     for path in PEERS.iterdir():
         wanted = [line for line in path.read_text().splitlines() if not line.startswith("#")]
         assert all(re.fullmatch(r"[\w\[\]-]+==[\w.]+", line) for line in wanted), path.name

@@ -13,8 +13,8 @@ BENCHMARKS = Path(__file__).parent.parent
 PEERS = BENCHMARKS / "peers"
 FOLDER = BENCHMARKS / ".envs"
 # Of other scripts than ctc.py.
-FASTAI, DDDDOCR = "fastai", "ddddocr"
-_SCRIPTS = {FASTAI: "fastai_parity.py", DDDDOCR: "styles.py"}
+FASTAI, DDDDOCR, RAPIDOCR = "fastai", "ddddocr", "rapidocr"
+_SCRIPTS = {FASTAI: "fastai_parity.py", DDDDOCR: "styles.py", RAPIDOCR: "versus.py"}
 # On disk, on Linux, with Python 3.11; NeMo brings torch with CUDA.
 SIZES = {"fast-ctc-decode": "60 MB", "flashlight-text": "60 MB", "pyctcdecode": "70 MB", "nemo": "6 GB"}
 
