@@ -43,6 +43,7 @@ from worker.contract import (
     decode_task,
     queue_name,
 )
+from worker.memory import keep_freed
 from worker.presence import Presence
 from worker.settings import Settings, SettingsError
 from worker.solving import (
@@ -121,6 +122,7 @@ def stop_presence(**_: object) -> None:
 def load_model(**_: object) -> None:
     """In the child: load the model, then announce the worker; without a model the whole worker ends."""
     try:
+        keep_freed()
         _Child.settings = Settings.from_env()
         _Child.solver = load(_Child.settings)
         _Child.store = connect(_Child.settings.broker_url)

@@ -83,6 +83,8 @@ class PretendedSolver:
 
 def load(settings: Settings) -> PretendedSolver:
     """In the place of `worker.solving.load`."""
+    import model_zoo.preprocess  # noqa: F401 - a real worker has it in memory when its first batch comes
+
     card, directory = find_card(settings.model or DEFAULT_MODEL)
     return PretendedSolver(card, training_images(card, directory), Path(os.environ[RATE_VARIABLE]))
 
