@@ -53,7 +53,7 @@ def transport_options(command: Command) -> Command:
         option("--job-ttl", type=click.IntRange(60), default=7 * 86400, metavar="SECONDS",
                help="How long Redis keeps the job when nothing is heard of its producer."),
         option("--max-in-flight-mb", type=FiniteRange(0, min_open=True), default=64,
-               help="Images outstanding in Redis at most."),
+               help="Memory that this job's images take in Redis at most."),
         option("--wait", type=FiniteRange(0), default=60, metavar="SECONDS",
                help="Patience with an absent worker or broker."),
     ):  # fmt: skip

@@ -27,7 +27,7 @@ class Transport:
     Attributes:
         broker: URL with its password; None for the embedded default.
         wait_s: patience with an absent worker or broker.
-        max_in_flight_bytes: bytes of images outstanding at most.
+        max_in_flight_bytes: that outstanding images may take in Redis at most.
         job_ttl_s: how long Redis keeps the job without a word from its producer.
     """
 

@@ -14,6 +14,12 @@ from worker.contract import JobOptions
 # A job that others leave no worker moves a batch up as often as this, so that it never stands still.
 HELPED_EVERY_S = 60.0
 
+# The classes of sizes of Redis's allocator (jemalloc) lie a quarter apart at most.
+_REDIS_ROUNDING = 1.25
+# Redis keeps a buffer as large as the last batch for the connection that sent it, and copies a batch to give it
+# to a worker. benchmarks/memory.py --stage redis measures what all that comes to.
+_COPIES = 2
+
 
 class Watcher(Protocol):
     """Who looks on: a display, and whatever must stay alive for the job to go on."""
@@ -38,7 +44,7 @@ class JobTerms:
         options: how images are read.
         model: NAME@FINGERPRINT.
         images: how many there are.
-        max_in_flight_bytes: bytes of images outstanding at most; one batch always may be.
+        max_in_flight_bytes: that outstanding images may take in Redis at most; one batch always may be there.
         wait_s: patience with an absent broker, or with the absence of every worker.
         job_ttl_s: how long Redis keeps the job without a word from its producer.
         visibility_timeout_s: after this long a batch that is nowhere is sent again.
@@ -66,7 +72,8 @@ class JobTerms:
         """Whether a batch of `more` bytes may be sent while those of these sizes are outstanding."""
         # Two batches a worker keep it busy; more would only let this job stand longer in others' way.
         busy = len(sizes) >= 2 + 2 * max(workers, 1)
-        return not sizes or (not busy and sum(sizes) + more <= self.max_in_flight_bytes)
+        taken = _REDIS_ROUNDING * (sum(sizes) + (1 + _COPIES) * more)
+        return not sizes or (not busy and taken <= self.max_in_flight_bytes)
 
     def facts(self, answered: int) -> dict[str, str]:
         """What Redis is told of the job, for `producer status`."""

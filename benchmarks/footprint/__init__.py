@@ -1,0 +1,1 @@
+"""What benchmarks/memory.py measures: the memory of producer, Redis and worker, each beside its own scale."""
