@@ -68,8 +68,9 @@ class _Tally:
         self._ignore_case = ignore_case
         self._sure = SureTally(min_probability)
         self._charset = None if charset is None else frozenset(self._fold(charset))
-        among = allowed.charset
-        self._among = self._charset if among is None else frozenset(self._fold(among))
+        self._answerable = self._charset
+        if self._charset is not None and allowed.charset is not None:
+            self._answerable = self._charset & frozenset(self._fold(allowed.charset))
         self._allowed = allowed
         self.images = self.answered = self.edits = 0
         self.outside, self.beyond_model, self.left_out = 0, 0, 0  # labels that could not be answered
@@ -111,14 +112,16 @@ class _Tally:
         self.labelled += 1
         self.lengths[len(folded)] += 1
         self.characters.update(folded)
-        self._count_outside(set(folded), label)
+        self._count_outside(folded, label)
         if text is None:
             self.edits += len(folded)
             return
         self.labelled_answered += 1
         answer = self._fold(text)
-        self.characters_right.update(a for a, b in zip(folded, answer, strict=False) if a == b)
         right = folded == answer
+        self.characters_right.update(
+            folded if right else [a for a, b in zip(folded, answer, strict=False) if a == b]
+        )
         self._sure.add_labelled(unsure, right)
         if (probability := _finite(line.probability)) is not None:
             self.probability_units[right] += round(probability * _PROBABILITY_UNITS)
@@ -133,21 +136,22 @@ class _Tally:
         else:
             self._add_wrong(line, label, text)
 
-    def _count_outside(self, characters: set[str], label: str) -> None:
+    def _count_outside(self, folded: str, label: str) -> None:
         """Count a label that the model, or the job's constraints, made impossible to answer."""
-        if self._charset is None or self._among is None:
+        if self._charset is None or self._answerable is None:
             return
-        beyond_model = characters - self._charset
-        left_out = characters & (self._charset - self._among)
-        self.beyond_model += bool(beyond_model)
-        self.left_out += bool(left_out)
-        self.outside += bool(beyond_model or left_out)
-        self.outside_characters.update(beyond_model | left_out)
+        outside = set(folded) - self._answerable
+        if outside:
+            beyond_model = outside - self._charset
+            self.beyond_model += bool(beyond_model)
+            self.left_out += len(outside) > len(beyond_model)
+            self.outside += 1
+            self.outside_characters.update(outside)
         texts = self._allowed.texts
         # Without case a label stands for many texts, of which some may be allowed; where the job was read
         # without case as well, it is known of all of them at once.
         is_known = self._allowed.ignore_case or not self._ignore_case
-        if texts is not None and is_known and not (beyond_model or left_out):
+        if texts is not None and is_known and not outside:
             self._count_ruled_out(label, texts)
 
     def _count_ruled_out(self, label: str, texts: Container[object]) -> None:

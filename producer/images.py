@@ -162,11 +162,13 @@ def _look(root: str, file: str) -> FoundImage | Skipped:
     path = os.path.join(root, file)
     named_so = os.path.splitext(file)[1].lower() in IMAGE_EXTENSIONS
     try:
-        if not _is_inside(root, path):
-            if named_so:
-                return FoundImage(file, 0, _outside(path))
-            return Skipped(file, "link that leads out of the directory")
-        status = os.stat(path)
+        status = os.lstat(path)
+        if stat.S_ISLNK(status.st_mode) or not _is_folder_inside(root, os.path.dirname(path)):
+            if not _is_inside(root, path):
+                if named_so:
+                    return FoundImage(file, 0, _outside(path))
+                return Skipped(file, "link that leads out of the directory")
+            status = os.stat(path)
     except FileNotFoundError:
         if named_so:
             return FoundImage(file, 0, AnswerError("vanished", "the link leads to a file that is not there"))

@@ -21,8 +21,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from producer.cutting import Cutter
 from producer.errors import Interrupted, UsageError
 from producer.images import FoundImage, Skipped
+from producer.json_lines import parse_line
 from worker.contract import AnswerError, JobOptions
 
 MANIFEST_VERSION = 2
@@ -33,6 +35,9 @@ FILE_NAME = "manifest.jsonl"
 _SKIPPED_KEPT = 1000
 # A model line holds a whole card; everything else is far shorter.
 _LONGEST_LINE = 2**20
+# How the lines begin that stand there for every image, as `write_manifest` writes them.
+_IMAGES = (b'{"type": "image",', b'{"type": "batch",')
+_encode = json.JSONEncoder().encode
 
 
 @dataclass(frozen=True)
@@ -156,7 +161,8 @@ def write_manifest(path: Path, request: Request, found: Iterable[FoundImage | Sk
     Raises:
         OSError: the disk is full, say.
     """
-    images, skipped, pending = 0, 0, _Cutter(request.limits)
+    images, skipped = 0, 0
+    pending = Cutter(request.limits.images_of, request.limits.max_bytes)
     with path.open("w", encoding="ascii") as stream:
 
         def put(kind: str, **facts: object) -> None:
@@ -168,10 +174,14 @@ def write_manifest(path: Path, request: Request, found: Iterable[FoundImage | Sk
                 skipped += 1
                 put("skipped", file=item.file, reason=item.reason)
                 continue
-            if cut := pending.before(images, item):
+            if cut := pending.before(images, item.size):
                 put("batch", first=cut[0], last=cut[1])
-            error = {} if item.error is None else {"error": asdict(item.error)}
-            put("image", id=images, file=item.file, size=item.size, **error)
+            if item.error is None:
+                # The same as by `put`, in a third of the time: of these lines there are millions.
+                file = _encode(item.file)
+                stream.write(f'{{"type": "image", "id": {images}, "file": {file}, "size": {item.size}}}\n')
+            else:
+                put("image", id=images, file=item.file, size=item.size, error=asdict(item.error))
             images += 1
             yield images
         if cut := pending.rest(images):
@@ -180,31 +190,6 @@ def write_manifest(path: Path, request: Request, found: Iterable[FoundImage | Sk
         # What results.jsonl will mean stands here alone, and that file is synced too.
         stream.flush()
         os.fsync(stream.fileno())
-
-
-class _Cutter:
-    """Cuts the stream of images into ranges."""
-
-    def __init__(self, limits: BatchLimits) -> None:
-        self._limits = limits
-        self._batches = 0
-        self._first = 0
-        self._bytes = 0
-
-    def before(self, image_id: int, image: FoundImage) -> tuple[int, int] | None:
-        """The range that ends before this image, if it does not fit into the one that is open."""
-        full = image_id - self._first >= self._limits.images_of(self._batches)
-        heavy = image_id > self._first and self._bytes + image.size > self._limits.max_bytes
-        cut = None
-        if full or heavy:
-            cut = (self._first, image_id - 1)
-            self._first, self._bytes, self._batches = image_id, 0, self._batches + 1
-        self._bytes += image.size
-        return cut
-
-    def rest(self, images: int) -> tuple[int, int] | None:
-        """The last range."""
-        return (self._first, images - 1) if images > self._first else None
 
 
 def append_line(path: Path, kind: str, **facts: object) -> None:
@@ -231,7 +216,7 @@ def read_facts(path: Path) -> JobFacts:
     Raises:
         UsageError: no manifest, or one that this version cannot read.
     """
-    lines = _lines(path)
+    lines = _lines(path, leave_out=_IMAGES)
     first = next(lines, None)
     if first is None:
         raise UsageError(f"{path} is empty: the scan was cut short and nothing was sent; submit it again")
@@ -285,16 +270,19 @@ def _request(line: dict[str, Any]) -> Request:
     return Request(**fields)
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def _lines(path: Path, leave_out: tuple[bytes, ...] = ()) -> Iterator[dict[str, Any]]:
+    """The whole lines of a manifest, but for those after the first that begin like this."""
     try:
-        stream = path.open(encoding="ascii")
+        stream = path.open("rb")
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}; name a run folder of `submit`") from error
     with stream:
-        for number, text in enumerate(stream, 1):
-            if not text.endswith("\n"):
+        for number, raw in enumerate(stream, 1):
+            if not raw.endswith(b"\n"):
                 return
+            if number > 1 and raw.startswith(leave_out):
+                continue
             try:
-                yield json.loads(text)
+                yield parse_line(raw)
             except ValueError as error:
                 raise UsageError(f"{path}, line {number} is not JSON: {error}") from error

@@ -27,6 +27,9 @@ from worker.contract import (
     error_object,
 )
 
+# Of a line without an error. Nothing else in it reads so: within a string every quotation mark is escaped.
+_NO_ERROR = b'"error": null'
+
 
 @dataclass(frozen=True)
 class ResultLine:
@@ -117,8 +120,12 @@ def decode_line(data: dict[str, Any]) -> ResultLine:
     )
 
 
-def read_results(path: Path) -> Iterator[ResultLine]:
+def read_results(path: Path, failed_only: bool = False) -> Iterator[ResultLine]:
     """The lines of a journal, in the order in which they were answered; a torn last line is left out.
+
+    Args:
+        path: of the journal.
+        failed_only: leave out the lines without an error, which are looked at no closer.
 
     Raises:
         UsageError: the file is not there, or a line in the middle is no result.
@@ -131,6 +138,8 @@ def read_results(path: Path) -> Iterator[ResultLine]:
         for number, raw in enumerate(stream, 1):
             if not raw.endswith(b"\n"):
                 return
+            if failed_only and _NO_ERROR in raw:
+                continue
             try:
                 yield decode_line(parse_line(raw))
             except (ValueError, ContractError) as error:

@@ -23,7 +23,7 @@ from producer.labels import LabelSource
 from producer.manifest import JobFacts, read_facts
 from producer.reading import Reading, resolve, texts_of
 from producer.report.document import json_text
-from producer.report.page import write_html
+from producer.report.page import shows_answers, write_html
 from producer.report.summary import ModelFacts, RunSummary, Skipped, SkippedFile, WorkerFacts
 from producer.report.whole import write_whole
 from producer.results import ResultLine, read_results
@@ -92,7 +92,8 @@ def summarise(
 def write_reports(folder: RunFolder, summary: RunSummary) -> None:
     """Write report.json and report.html into the run folder, each whole or not at all. Raises OSError."""
     write_whole(folder.report_json, json_text(summary))
-    lines = read_results(folder.results) if folder.results.exists() else iter(())
+    failed_only = not shows_answers(summary.accuracy)
+    lines = read_results(folder.results, failed_only) if folder.results.exists() else iter(())
     write_html(summary, lines, folder.report_html, Path(summary.directory))
 
 

@@ -89,6 +89,11 @@ def html_text(summary: RunSummary, lines: Iterable[ResultLine], directory: Path 
     )
 
 
+def shows_answers(accuracy: AccuracyReport) -> bool:
+    """Whether the page needs the lines of answered images at all, or those without an answer alone."""
+    return accuracy.exact_match is None or accuracy.sure is not None
+
+
 def _wanted(accuracy: AccuracyReport) -> Callable[[float | None], bool]:
     """Which answers to show for their probability: those that are unsure, without labels the least sure."""
     least = None if accuracy.sure is None else accuracy.sure.min_probability

@@ -192,11 +192,11 @@ def test_a_folder_that_cannot_be_listed_is_skipped(folder: Path, deny: Deny) -> 
 def test_files_that_may_not_be_looked_at_have_their_reason(folder: Path, deny: Deny) -> None:
     (folder / "a.png").write_bytes(PNG)
     (folder / "b").write_bytes(PNG)
-    deny("stat", folder / "a.png")
+    deny("lstat", folder / "a.png")
     denied = AnswerError("permission_denied", "the file may not be read: Permission denied")
     assert found(folder)[0] == FoundImage("a.png", 0, denied)
 
-    deny("stat", folder / "b")
+    deny("lstat", folder / "b")
     assert found(folder)[1] == Skipped("b", "cannot be looked at: Permission denied")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -93,6 +93,27 @@ def test_images_keep_their_numbers_names_and_errors(manifest: Path) -> None:
     )
     assert batch.id == "20260401-101500-3fa9c1:0-2"
     assert batch.size == 30
+
+
+NAMES = st.text(max_size=20) | st.sampled_from(
+    ["caf\udce9", 'a"b\\c.png', "\x00\x7f\u2028", "\U0001f600.png"]
+)
+IMAGES = st.builds(
+    FoundImage, NAMES, st.integers(0, 2**40), st.none() | st.builds(AnswerError, st.text(max_size=5), NAMES)
+)
+
+
+@settings(deadline=None)
+@given(found=st.lists(IMAGES, max_size=5))
+def test_an_image_is_written_as_its_fields_are(
+    tmp_path_factory: pytest.TempPathFactory, found: list[FoundImage | Skipped]
+) -> None:
+    path = tmp_path_factory.mktemp("written") / "m"
+    written(path, found)
+
+    lines = [line for line in path.read_text("ascii").splitlines() if line.startswith('{"type": "image"')]
+    plain = [{key: value for key, value in asdict(it).items() if value is not None} for it in found]
+    assert lines == [json.dumps({"type": "image", "id": n, **each}) for n, each in enumerate(plain)]
 
 
 def test_the_file_is_ascii_json_line_by_line(manifest: Path) -> None:
@@ -235,6 +256,13 @@ REFUSED = [
         "an option from elsewhere",
     ),
     (b'{"type": "image"}\n', OTHER, None, "a first line that is no job"),
+    (b'{"type": "image", "id": 0}\n', OTHER, None, "a first line as it stands there for an image"),
+    (
+        b"\xff\n",
+        "{path}, line 1 is not JSON: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte",
+        None,
+        "no text",
+    ),
     (b"hello\n", "{path}, line 1 is not JSON: Expecting value: line 1 column 1 (char 0)", None, "a text"),
 ]
 

@@ -18,12 +18,12 @@ from producer.accuracy import measure
 from producer.cli import main
 from producer.figures import LengthRow, SureFigures
 from producer.images import FoundImage
-from producer.labels import NoLabels, StemLabels
+from producer.labels import LabelSource, NoLabels, StemLabels
 from producer.manifest import Request, append_line, read_facts, write_manifest
 from producer.report import ModelFacts, RunSummary, html_text, render_terminal, to_json
 from producer.results import Journal, ResultLine, read_results
 from producer.run_folder import RunFolder
-from producer.summary import summarise
+from producer.summary import summarise, write_reports
 from worker.contract import AnswerError, JobOptions
 
 # Right and sure, right and unsure, wrong and sure, wrong and unsure, unknown, no image, no label.
@@ -141,6 +141,20 @@ def test_an_answer_whose_probability_is_no_number_comes_first(tmp_path: Path) ->
     listed = page[page.index("Unsure answers") :]
     order = [listed.index(name) for name in ("abc_1.png", "abc_7.png", "abc.png", "abcd_1.png")]
     assert order == sorted(order)
+
+
+@pytest.mark.parametrize("labels", [StemLabels(), NoLabels()], ids=["labelled", "unlabelled"])
+@pytest.mark.parametrize("least", [None, 0.0, 0.9])
+def test_the_page_in_the_run_folder_is_that_of_all_lines(
+    labels: LabelSource, least: float | None, tmp_path: Path
+) -> None:
+    folder = run_folder(tmp_path, least)
+    summary = summarise(folder, labels)
+
+    write_reports(folder, summary)
+
+    whole = html_text(summary, read_results(folder.results), Path(summary.directory))
+    assert folder.report_html.read_text(encoding="utf-8") == whole
 
 
 def test_without_a_probability_the_journal_is_as_ever(tmp_path: Path) -> None:
