@@ -16,8 +16,8 @@ HELPED_EVERY_S = 60.0
 
 # The classes of sizes of Redis's allocator (jemalloc) lie a quarter apart at most.
 _REDIS_ROUNDING = 1.25
-# Redis keeps a buffer as large as the last batch for the connection that sent it, and copies a batch to give it
-# to a worker. benchmarks/memory.py --stage redis measures what all that comes to.
+# Redis keeps a buffer as large as the last batch for the connection that sent it, and copies a batch for the
+# worker that fetches it. benchmarks/memory.py --stage redis measures what all that comes to.
 _COPIES = 2
 
 

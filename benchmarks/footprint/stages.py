@@ -122,7 +122,7 @@ def redis_peaks(
     for number, window in enumerate(windows):
         progress(f"Redis: a window of {window:g} MB")
         count = max(200, int(3 * window * MEGABYTE / size))
-        # Many in a window, so that it is the window that bounds them, and no more than a message has by default.
+        # Many in a window, so that it is the window that bounds them; no more than a message has by default.
         batch = ("--batch-size", "65536", "--max-batch-mb", f"{min(8.0, window / 16):g}")
         with (
             _images(folder / "images", count, originals, "folders") as (tree, arguments),

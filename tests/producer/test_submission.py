@@ -71,7 +71,7 @@ def test_the_window_is_bounded_in_bytes(job: Job) -> None:
         return 0
 
     job.fleet.pick = watch
-    # A quarter more than the bytes of two batches and of two copies of the second: 1.25 * (14 + 3 * 16) is less.
+    # A quarter more than two batches and two copies of the second have: 1.25 * (14 + 3 * 16) is less.
     job.run(batches, max_in_flight_bytes=78)
 
     assert most == batches[0].size + batches[-1].size == 30
