@@ -15,19 +15,22 @@ from model_zoo.charset import BLANK_ID
 NOTHING = -torch.inf
 
 
-def pack_labels(symbols: Tensor) -> tuple[Tensor, Tensor]:
+def pack_labels(symbols: Tensor, longest: int | None = None) -> tuple[Tensor, Tensor]:
     """Move the characters of each row to its front.
 
     Args:
         symbols: class ids with blanks anywhere between, (..., T).
+        longest: L, whatever the rows' lengths; None for the longest one's, for which a GPU is waited for.
 
     Returns:
-        The class ids padded with blanks, (..., L) with L the longest row's length, and the lengths, (...).
+        The class ids padded with blanks, (..., L), and the lengths, (...); what a row has beyond L is left
+        out, and counted.
     """
     is_blank = symbols == BLANK_ID
     lengths = (~is_blank).sum(-1)
     order = is_blank.to(torch.uint8).argsort(dim=-1, stable=True)
-    longest = int(lengths.max()) if lengths.numel() else 0
+    if longest is None:
+        longest = int(lengths.max()) if lengths.numel() else 0
     return symbols.gather(-1, order)[..., :longest], lengths
 
 

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model_zoo.errors import ZooError
-from model_zoo.exact import host, levels
-from model_zoo.exact.certificate import certify
+from model_zoo.exact import host, levels, resident
 from model_zoo.exact.found import Found, better, put
 from model_zoo.exact.ranking import rank
 from model_zoo.exact.tables import CAPPED, LEFT, PROVEN, SLACK, Ints, Tables
@@ -42,12 +41,14 @@ def search(log_probs: Tensor, tables: Tables, n_best: int, engine: str = "auto")
     """
     N, T, _ = log_probs.shape
     found = Found.empty(N, n_best, T)
-    if host.uses_compiled(engine):
-        outcomes = host.search(log_probs, tables, n_best, found)
-    elif tables.is_free and n_best == 1:
+    outcomes = np.full(N, LEFT, np.int32)
+    is_compiled = host.uses_compiled(engine)
+    if tables.is_free and n_best == 1 and not (is_compiled and _is_near(log_probs, engine)):
         outcomes = _search_certified(log_probs, tables, found)
-    else:
-        outcomes = np.full(N, LEFT, np.int32)
+        if is_compiled:
+            _search_left(log_probs, tables, found, outcomes)
+    elif is_compiled:
+        outcomes = host.search(log_probs, tables, n_best, found)
     for part in _parts(np.flatnonzero(outcomes == LEFT), tables, T):
         put(found, part, _search_levels(log_probs, tables, n_best, part))
     for part in _parts(np.flatnonzero(outcomes == CAPPED), tables, T):
@@ -57,21 +58,40 @@ def search(log_probs: Tensor, tables: Tables, n_best: int, engine: str = "auto")
     return found
 
 
+def _is_near(log_probs: Tensor, engine: str) -> bool:
+    """Whether the compiled engine, which reads the host's memory, is to take every item."""
+    return not log_probs.is_cuda or engine == "compiled"
+
+
 def _search_certified(log_probs: Tensor, tables: Tables, found: Found) -> Ints:
     """Fill in what the greedy string proves; what became of each item, (N,)."""
-    N = len(log_probs)
+    N, T, C = log_probs.shape
     outcomes = np.full(N, LEFT, np.int32)
-    for part in _parts(np.arange(N), tables, log_probs.shape[1]):
-        normal, share = normalise(log_probs, tables.columns, part)
-        it = certify(normal.exp())
-        found.columns[part, 0, : it.columns.shape[1]] = it.columns.cpu().numpy()
-        found.lengths[part, 0] = it.lengths.cpu().numpy()
-        found.chances[part, 0] = it.chances.log().cpu().numpy()
-        found.share[part] = share.cpu().numpy()
-        found.expanded[part] = found.lengths[part, 0] + 1
-        outcomes[part] = np.where(it.proven.cpu().numpy(), PROVEN, LEFT)
+    size = max(1, min(resident.items_at_once(log_probs), _MAX_NUMBERS // (T * C)))
+    for start in range(0, N, size):
+        part = slice(start, start + size)
+        it = resident.certain(log_probs[part], tables)
+        if it is None:  # no memory for it
+            continue
+        found.columns[part, 0, : it.columns.shape[1]] = it.columns
+        found.lengths[part, 0] = it.lengths
+        found.chances[part, 0] = it.chances
+        found.share[part] = it.share
+        found.expanded[part] = it.lengths + 1
+        outcomes[part] = np.where(it.proven, PROVEN, LEFT)
     found.proven[:] = outcomes == PROVEN
     return outcomes
+
+
+def _search_left(log_probs: Tensor, tables: Tables, found: Found, outcomes: Ints) -> None:
+    """Give the compiled engine the items that are left; fill in what it finds, and what became of them."""
+    left = np.flatnonzero(outcomes == LEFT)
+    if len(left):
+        # Anew: what stands behind a shorter reading would be read with it.
+        part = Found.empty(len(left), 1, log_probs.shape[1])
+        theirs = log_probs[torch.from_numpy(left).to(log_probs.device)]
+        outcomes[left] = host.search(theirs, tables, 1, part)
+        put(found, left, part)
 
 
 def _search_levels(log_probs: Tensor, tables: Tables, n_best: int, items: NDArray[np.intp]) -> Found:

@@ -35,12 +35,13 @@ class Certified:
     proven: Tensor
 
 
-def best_path(scores: Tensor) -> tuple[Tensor, Tensor]:
+def best_path(scores: Tensor, longest: int | None = None) -> tuple[Tensor, Tensor]:
     """The best class of each frame, collapsed (greedy or best-path decoding, Graves et al. 2006, section
     3.2).
 
     Args:
         scores: (N, T, K), the blank first; logarithms or not.
+        longest: L, as `pack_labels` takes it.
 
     Returns:
         Columns (N, L), padded with 0, and lengths (N,).
@@ -48,16 +49,18 @@ def best_path(scores: Tensor) -> tuple[Tensor, Tensor]:
     ids = scores.argmax(2)
     goes_on = torch.zeros_like(ids, dtype=torch.bool)
     goes_on[:, 1:] = ids[:, 1:] == ids[:, :-1]
-    return pack_labels(ids.masked_fill(goes_on, BLANK_ID))
+    return pack_labels(ids.masked_fill(goes_on, BLANK_ID), longest)
 
 
-def certify(probs: Tensor) -> Certified:
+def certify(probs: Tensor, longest: int | None = None) -> Certified:
     """Read greedily, and prove it where that is possible.
 
     Args:
         probs: float64 (N, T, K), linear, frames summing to one, the blank first.
+        longest: characters of the greedy string that are looked at; None for all. The proof is about every
+            string all the same: what goes on behind them counts as a rival.
     """
-    labels, lengths = best_path(probs)
+    labels, lengths = best_path(probs, longest)
     opened, anywhere = _prefixes(probs, labels)  # (N, L + 1, T + 1)
     own = anywhere[..., -1]
     place = torch.arange(own.shape[1], device=own.device)
