@@ -22,7 +22,7 @@ from styles_sets import Style, StylesError
 from model_zoo.charset import Charset
 from model_zoo.constraints import Constraints
 from model_zoo.decode import decode
-from model_zoo.solver import CPU_MICRO_BATCH, Solver, load_solver
+from model_zoo.solver import Solver, load_solver
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -100,7 +100,8 @@ def read_by(solver: Solver, style: Style, constraints: Constraints | None = None
     """The test part read by a model in one thread; without constraints those of its card hold."""
     torch.set_num_threads(1)
     files = [file.path for file in style.test]
-    solver.solve(files[:CPU_MICRO_BATCH], constraints)  # what is compiled and allocated once is not counted
+    # What is compiled and allocated once is not counted.
+    solver.solve(files[: solver.micro_batch], constraints)
     began = time.process_time()
     predictions = solver.solve(files, constraints)
     seconds = time.process_time() - began

@@ -24,6 +24,7 @@ from model_zoo.exact.tables import tabulate
 from model_zoo.frames import temper
 from model_zoo.language import compile_language
 from model_zoo.networks import load_network
+from model_zoo.pipeline import Work, overlapped
 from model_zoo.preprocess import DEFAULT_LIMITS, ImageLimits, ImageSource, read_image, resize_grey, to_batch
 from model_zoo.runtimes import make_runtime
 from model_zoo.seen import TrainingImages, training_images
@@ -32,10 +33,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 PRECISIONS = ("auto", "float32", "bfloat16")
-
-# Images of one forward pass: where one CPU core is fastest, and where a data-centre GPU is busy.
-CPU_MICRO_BATCH = 32
-CUDA_MICRO_BATCH = 1024
 
 
 @dataclass(frozen=True)
@@ -104,8 +101,9 @@ class Solver:
         self.device = device
         self.precision = precision
         self.training_images = training_images
-        self._threads = 1
-        self.micro_batch = CUDA_MICRO_BATCH if device.type == "cuda" else CPU_MICRO_BATCH
+        # Before and behind a GPU's one owner the cores read images and decode (`model_zoo.pipeline`).
+        self.overlaps = device.type == "cuda"
+        self._threads = torch.get_num_threads() if self.overlaps else 1
         # Channels last: 1.4 times the images a second on a CPU core, measured with crnn-small.
         self.network = network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.runtime = make_runtime(runtime, card, self.network, device, precision)
@@ -153,12 +151,22 @@ class Solver:
             n_best=n_best,
         )
 
-        def solve_part(part: Sequence[ImageSource]) -> list[Prediction]:
-            readable, errors = self.preprocess(part, limits)
-            log_probs = self.log_probs(readable)
+        def read(part: Sequence[ImageSource]) -> tuple[torch.Tensor, list[ImageError | None]]:
+            return self.preprocess(part, limits)
+
+        def answer(log_probs: torch.Tensor, errors: Sequence[ImageError | None]) -> list[Prediction]:
             return list(_in_order(errors, decode_batch(log_probs), constraints.lexicon is not None))
 
-        parts = _chunks(images, micro_batch or self.micro_batch)
+        def solve_part(part: Sequence[ImageSource]) -> list[Prediction]:
+            readable, errors = read(part)
+            return answer(self.log_probs(readable), errors)
+
+        size = micro_batch or self.micro_batch
+        if self.overlaps:
+            return overlapped(
+                images, size, self._threads, Work(read, self.log_probs, answer, self.device.type == "cuda")
+            )
+        parts = _chunks(images, size)
         if self._threads == 1:
             return [prediction for part in parts for prediction in solve_part(part)]
         with ThreadPoolExecutor(self._threads) as pool:
@@ -170,11 +178,16 @@ class Solver:
         On a CPU this replaces torch's own threads, for the whole process: they meet at a barrier after every
         layer, which for a small network costs more than it brings, and where another process wants the same
         cores it costs nearly everything (on two shared cores 18 images/s instead of 245, with `--length 5`).
-        A GPU has one owner, so nothing changes there.
+        A GPU has one owner: there it is the number of threads that read images for it.
         """
         if self.device.type == "cpu":
             torch.set_num_threads(1)
-            self._threads = count
+        self._threads = count
+
+    @property
+    def micro_batch(self) -> int:
+        """Images of one forward pass, where nobody says otherwise."""
+        return self.runtime.micro_batch
 
     def preprocess(
         self, images: Sequence[ImageSource], limits: ImageLimits = DEFAULT_LIMITS

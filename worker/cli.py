@@ -81,7 +81,7 @@ def main() -> None:
     "--runtime",
     envvar="CAPTCHAFLEET_RUNTIME",
     show_envvar=True,
-    type=click.Choice(["auto", "torch", "onnxruntime"]),
+    type=click.Choice(["auto", "torch", "onnxruntime", "cuda"]),
     default="auto",
     show_default=True,
     help="What runs the network; auto is ONNX Runtime on a CPU in float32, else torch.",

@@ -30,7 +30,7 @@ class Settings:
         device: `auto`, `cpu` or `cuda:N`, one device a process.
         micro_batch: images a forward pass; None for what the model's device likes.
         precision: `auto`, `float32` or `bfloat16`.
-        runtime: `auto`, `torch` or `onnxruntime`.
+        runtime: `auto`, `torch`, `onnxruntime` or `cuda`.
         task_time_limit_s: a batch that takes longer is a hang: the child is killed, the batch sent again.
         visibility_timeout_s: after this long an unacknowledged batch goes to another worker.
     """

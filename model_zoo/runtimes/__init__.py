@@ -1,4 +1,4 @@
-"""What runs a model's network: torch as it is, or ONNX Runtime on a CPU.
+"""What runs a model's network: torch as it is, ONNX Runtime on a CPU, or recorded passes on an NVIDIA GPU.
 
 In float32 every runtime gives the same log-probabilities, within `graph.ABSOLUTE_TOLERANCE` and
 `graph.RELATIVE_TOLERANCE`; one that does not is never used.
@@ -14,11 +14,12 @@ from torch import nn
 
 from model_zoo.cards import ModelCard
 from model_zoo.errors import DeviceError, ExportError
+from model_zoo.runtimes.cuda import Cuda
 from model_zoo.runtimes.eager import Eager
 
 log = logging.getLogger(__name__)
 
-RUNTIMES = ("auto", "torch", "onnxruntime")
+RUNTIMES = ("auto", "torch", "onnxruntime", "cuda")
 
 
 class Runtime(Protocol):
@@ -30,6 +31,11 @@ class Runtime(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def micro_batch(self) -> int:
+        """Images of one forward pass, where nobody says otherwise."""
+        ...
 
     def log_probs(self, batch: torch.Tensor) -> torch.Tensor:
         """The forward pass; may be called by several threads at once.
@@ -49,18 +55,23 @@ def make_runtime(
     """The runtime of that name.
 
     Args:
-        name: `torch`, `onnxruntime`, or `auto`: ONNX Runtime on a CPU in float32, where it is installed,
-            takes the network and gives what torch gives; else torch. `benchmarks/runtimes.py` has their speed.
+        name: `torch`, `onnxruntime`, `cuda`, or `auto`: on a GPU `cuda`; on a CPU in float32 ONNX Runtime,
+            where it is installed, takes the network and gives what torch gives; else torch.
+            `benchmarks/runtimes.py` has the speed of those on a CPU.
         card: of the model.
         network: on the device, in evaluation mode.
         device: where it runs.
         precision: `float32` or `bfloat16`.
 
     Raises:
-        DeviceError: another name, or `onnxruntime` where it cannot be used.
+        DeviceError: another name, or a runtime where it cannot be used.
     """
     if name not in RUNTIMES:
         raise DeviceError(f"runtime {name!r} is unknown; give one of {', '.join(RUNTIMES)}")
+    if name == "cuda" and device.type != "cuda":
+        raise DeviceError(f"runtime 'cuda' runs on a CUDA device, not on {device}; choose auto")
+    if name in ("auto", "cuda") and device.type == "cuda":
+        return Cuda(card, network, device, precision)
     eager = Eager(card, network, device, precision)
     if name == "torch":
         return eager

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from model_zoo.cards import ModelCard
-from model_zoo.runtimes.eager import Eager
+from model_zoo.runtimes.eager import CPU_MICRO_BATCH, Eager
 from model_zoo.runtimes.graph import compare, open_session, running, traced
 
 
@@ -26,6 +26,7 @@ class Onnx:
     """
 
     name = "onnxruntime"
+    micro_batch = CPU_MICRO_BATCH
 
     def __init__(self, card: ModelCard, network: nn.Module) -> None:
         self._card = card
