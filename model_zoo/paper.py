@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 # A difference of grey values that is no text: of an image that shows no more over white, black is tried.
-_FAINT = 32
+FAINT = 32
 
 
 def over_paper(image: Image.Image) -> Image.Image:
@@ -24,7 +24,7 @@ def over_paper(image: Image.Image) -> Image.Image:
     rgba = rgba.convert("RGBA")
     ink, alpha = rgba.convert("L"), rgba.getchannel("A")
     white = _pasted(ink, alpha, 255)
-    if _contrast(white) >= _FAINT:
+    if _contrast(white) >= FAINT:
         return white
     return max(white, _pasted(ink, alpha, 0), key=_contrast)  # of equals the first
 

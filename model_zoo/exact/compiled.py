@@ -11,17 +11,13 @@ go into functions whole, with an index, because a view of a row costs more than 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
 from model_zoo.exact.tables import CAPPED, HOPELESS, LEAST, LEFT, NOWHERE, PROVEN, SLACK, TIE
-
-F = TypeVar("F", bound=Callable[..., Any])
-
+from model_zoo.jit import compiled as _compiled
 
 # Sums may be reordered and fused (for vector instructions); NaN keeps its meaning.
 _SUMS = {"contract", "reassoc", "nsz", "arcp"}
@@ -34,18 +30,6 @@ _PATIENCE, _TIMES = 256, math.exp(-HOPELESS)
 # Scores below -708 are taken for zero: of a frame with this much, 1e-267, so no string of 1e-250 is lost.
 _FAINT = 1e-40
 _ROUNDING = 1e-12  # of a mass, relative: generous
-
-
-def _compiled(flags: set[str]) -> Callable[[F], F]:
-    """`njit` with a cache on the disk, where a place for one can be written to."""
-
-    def decorate(function: F) -> F:
-        try:
-            return njit(cache=True, nogil=True, error_model="numpy", fastmath=flags)(function)
-        except RuntimeError:  # numba: no locator available, neither beside the file nor in the user's cache
-            return njit(nogil=True, error_model="numpy", fastmath=flags)(function)
-
-    return decorate
 
 
 @intrinsic
