@@ -84,6 +84,7 @@ def _arguments() -> argparse.Namespace:
     window.add_argument("--windows", type=float, nargs="+", default=[4, 16, 64, 128], metavar="MB",
                         help="values of --max-in-flight-mb")  # fmt: skip
     window.add_argument("--workers", type=int, default=8, help="that the window is sent to (default 8)")
+    window.add_argument("--times", type=float, default=3, help="windows that a job's images fill (default 3)")
     window.add_argument("--rate", type=float, default=150, help="images a second of each (default 150)")
     steady = parser.add_argument_group("--stage worker")
     steady.add_argument("--minutes", type=float, default=10, help="to sample (default 10)")
@@ -132,7 +133,16 @@ def _a_file(found: Sequence[ProducerPeak], shape: str) -> float:
 
 
 def _redis(folder: Path, arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
-    found = list(redis_peaks(folder, arguments.images, arguments.windows, arguments.workers, arguments.rate))
+    found = list(
+        redis_peaks(
+            folder,
+            arguments.images,
+            arguments.windows,
+            arguments.workers,
+            arguments.rate,
+            arguments.times,
+        )
+    )
     return redis_text(found), {
         "workers": arguments.workers,
         "rate": arguments.rate,
@@ -148,14 +158,13 @@ def redis_text(found: Sequence[RedisPeak]) -> str:
             _megabytes(row.sent),
             _megabytes(row.idle),
             _megabytes(row.peak),
+            _megabytes(row.left),
             f"{row.over:.2f}",
         ]
         for row in found
     ]
-    return table(
-        ["--max-in-flight-mb", "sent, MB", "Redis idle, MB", "Redis's peak, MB", "(peak - idle) / window"],
-        rows,
-    )
+    header = ["--max-in-flight-mb", "sent, MB", "Redis before, MB", "peak, MB", "after, MB"]
+    return table([*header, "(peak - before) / window"], rows)
 
 
 def _worker(folder: Path, arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:

@@ -108,9 +108,9 @@ def test_the_producers_table_has_the_cost_of_a_file_and_judges_the_goals_number_
 
 
 def test_redis_is_told_in_windows() -> None:
-    row = RedisPeak(4 * 2**20, 1 * MB, 1 * MB + 3 * 2**20, 50 * MB)
+    row = RedisPeak(4 * 2**20, 1 * MB, 1 * MB + 3 * 2**20, 2 * MB, 50 * MB)
 
-    assert memory.redis_text([row]).splitlines()[2] == "| 4 MiB | 50.0 | 1.0 | 4.1 | 0.75 |"
+    assert memory.redis_text([row]).splitlines()[2] == "| 4 MiB | 50.0 | 1.0 | 4.1 | 2.0 | 0.75 |"
 
 
 def test_a_workers_growth_is_told_in_megabytes_an_hour() -> None:

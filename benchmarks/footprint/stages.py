@@ -89,12 +89,14 @@ class RedisPeak:
         window: bytes, as --max-in-flight-mb sets them.
         idle: bytes that Redis uses before the job.
         peak: bytes that it used at most (`used_memory_peak`).
+        left: bytes that it uses after the job.
         sent: bytes of all images of the job.
     """
 
     window: int
     idle: int
     peak: int
+    left: int
     sent: int
 
     @property
@@ -104,7 +106,7 @@ class RedisPeak:
 
 
 def redis_peaks(
-    folder: Path, originals: Path, windows: Sequence[float], workers: int, rate: float
+    folder: Path, originals: Path, windows: Sequence[float], workers: int, rate: float, times: float
 ) -> Iterator[RedisPeak]:
     """The peak of Redis for windows of so many megabytes; its producer is faster than its workers.
 
@@ -114,6 +116,7 @@ def redis_peaks(
         windows: --max-in-flight-mb of each job.
         workers: how many; a producer sends two batches each and two more, if the window has room.
         rate: images a second of each worker.
+        times: windows that a job's images fill one after another.
 
     Raises:
         StageError: a job did not answer all its images.
@@ -121,7 +124,7 @@ def redis_peaks(
     size = _mean_size(originals)
     for number, window in enumerate(windows):
         progress(f"Redis: a window of {window:g} MB")
-        count = max(200, int(3 * window * MEGABYTE / size))
+        count = max(200, int(times * window * MEGABYTE / size))
         # Many in a window, so that it is the window that bounds them; no more than a message has by default.
         batch = ("--batch-size", "65536", "--max-batch-mb", f"{min(8.0, window / 16):g}")
         with (
@@ -131,8 +134,9 @@ def redis_peaks(
             fleet.start_pretended(workers, rate)
             idle = int(fleet.redis_info()["used_memory"])
             _submit(fleet, tree, *arguments, *batch, "--max-in-flight-mb", f"{window:g}")
-            peak = int(fleet.redis_info()["used_memory_peak"])
-        yield RedisPeak(int(window * MEGABYTE), idle, peak, int(count * size))
+            info = fleet.redis_info()
+        peak, left = int(info["used_memory_peak"]), int(info["used_memory"])
+        yield RedisPeak(int(window * MEGABYTE), idle, peak, left, int(count * size))
 
 
 @dataclass(frozen=True)
