@@ -60,21 +60,16 @@ ALLOWED = {
 }
 # Single files that may import more than their package.
 ALSO_ALLOWED = {
-    # The extra `worker` brings them; where they are missing, zlib and Pillow do it.
-    "model_zoo.images.png": {"zlib_ng"},
-    "model_zoo.images.jpeg": {"simplejpeg"},
-    # It comes with numba.
+    # The extra `worker` brings the first two, else zlib and Pillow do it; numba brings llvmlite.
+    **{"model_zoo.images.png": {"zlib_ng"}, "model_zoo.images.jpeg": {"simplejpeg"}},
     "model_zoo.images.compiled": {"llvmlite"},
     # The two that see both sides.
     "worker.solving": {"model_zoo", "numpy", "torch"},
     "worker.tasks": {"model_zoo"},
-    # The extra `train` brings it.
+    # The extra `train` brings them.
     "model_zoo.calibration": {"scipy"},
     "model_zoo.training.curves": {"matplotlib"},
-    # Likewise.
-    "model_zoo.generators.styles.damage": {"cv2"},
-    "model_zoo.generators.styles.lettering": {"cv2"},
-    "model_zoo.generators.styles.paper": {"cv2"},
+    **{f"model_zoo.generators.styles.{name}": {"cv2"} for name in ("damage", "lettering", "paper")},
     # The base install brings it; a report is a template.
     "model_zoo.page": {"jinja2"},
     "model_zoo.export": {"onnx", "onnxruntime"},
