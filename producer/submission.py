@@ -222,8 +222,9 @@ class Submission:
         self._stay_known()
         self._look_for_workers()
         self._reconcile()
-        if self._present and self._outstanding and self.timing.needs_help(time.monotonic()):
-            self._queue.climb(self._store.client, self._terms.job_id)
+        starving = self._present and self._outstanding and self.timing.needs_help(time.monotonic())
+        if starving and self._queue.climb(self._store.client, self._terms.job_id):
+            self._watcher.say("other jobs go first; a batch of this one was moved up, as every minute")
         if time.monotonic() >= self._next_renewal:
             self._next_renewal = time.monotonic() + self._terms.job_ttl_s / 10
             self._store.renew_batches(self._outstanding, self._terms.job_ttl_s)

@@ -54,6 +54,7 @@ class Fleet:
     sent: list[tuple[str, int]] = field(default_factory=list)
     levels: list[int] = field(default_factory=list)  # one for each sent
     climbed: list[float] = field(default_factory=list)
+    can_climb: bool = True
     stream: list[tuple[str, BatchResult | ContractError]] = field(default_factory=list)
     renewed: list[list[str]] = field(default_factory=list)
     lexicons: list[bytes | None] = field(default_factory=list)  # each as it was put
@@ -80,7 +81,7 @@ class Fleet:
     def climb(self, client: object, job_id: str) -> bool:
         self._reach()
         self.climbed.append(self.now)
-        return True
+        return self.can_climb and bool(self.waiting)
 
     # The store.
 

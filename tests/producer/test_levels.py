@@ -117,7 +117,7 @@ def test_help_comes_to_a_job_without_an_answer_and_not_too_often() -> None:
 
 
 def test_a_job_that_others_leave_no_worker_moves_a_batch_up_once_a_minute(job: Job) -> None:
-    """The worker is there and takes the batches of others: so it looks from here."""
+    # The worker is there and takes the batches of others; so it looks from here.
     work, job.fleet.work = job.fleet.work, lambda: None
 
     def at_last() -> None:
@@ -128,6 +128,18 @@ def test_a_job_that_others_leave_no_worker_moves_a_batch_up_once_a_minute(job: J
     job.run(job.batches(2))
 
     assert [moment - 1000 for moment in job.fleet.climbed] == [60.0, 120.0]
+    assert job.said == ["other jobs go first; a batch of this one was moved up, as every minute"] * 2
+
+
+def test_a_job_whose_batch_is_being_read_says_nothing(job: Job) -> None:
+    def at_last() -> None:
+        if job.fleet.now > 1100:
+            work()
+
+    work, job.fleet.work, job.fleet.can_climb = job.fleet.work, at_last, False
+    job.run(job.batches(2))
+
+    assert len(job.fleet.climbed) == 1
     assert job.said == []
 
 
