@@ -143,6 +143,10 @@ class Submission:
 
     def _pump(self, block_ms: int | None) -> None:
         entries = self._store.read_results(self._terms.job_id, self._last_entry, block_ms)
+        # All at once, because the disk takes longer to sync a batch's lines than we to write them.
+        results = [result for _, result in entries if isinstance(result, BatchResult)]
+        asked = [(self._outstanding.get(result.batch_id), result) for result in results]
+        self._write([line for entry, result in asked if entry for line in entry.lines(result)])
         for entry_id, result in entries:
             if isinstance(result, ContractError):
                 self._watcher.say(f"an answer was left out: {result}")
@@ -172,14 +176,10 @@ class Submission:
             self._watcher.say(f"worker {result.worker} refused batch {result.batch_id}: {result.reason}")
             self._give_up(entry, f"worker {result.worker} refused the batch: {result.reason}")
         else:
-            self._take_answers(entry, result)
+            self._settle(entry, result)
 
-    def _take_answers(self, entry: Outstanding, result: BatchResult) -> None:
-        files = {image.id: image.file for image in entry.batch.images}
-        known = [answer for answer in result.answers if answer.id in files]
-        self._write([line_of(it, files[it.id], result.worker, result.attempt) for it in known])
-        lacking = self._pending(entry.batch)
-        if not lacking:
+    def _settle(self, entry: Outstanding, result: BatchResult) -> None:
+        if not self._pending(entry.batch):
             del self._outstanding[result.batch_id]
         elif entry.incomplete + 1 < _MAX_INCOMPLETE:
             self._send_again(entry, counted=True)

@@ -8,8 +8,8 @@ from typing import Protocol
 
 from producer.levels import level_of
 from producer.manifest import BatchRange
-from producer.results import ResultLine
-from worker.contract import JobOptions
+from producer.results import ResultLine, line_of
+from worker.contract import BatchResult, JobOptions
 
 # A job that others leave no worker moves a batch up as often as this, so that it never stands still.
 HELPED_EVERY_S = 60.0
@@ -103,6 +103,12 @@ class Outstanding:
     attempt: int
     sent_at: float
     incomplete: int = 0
+
+    def lines(self, result: BatchResult) -> list[ResultLine]:
+        """What a result says of the batch's images, for the journal."""
+        files = {image.id: image.file for image in self.batch.images}
+        known = [answer for answer in result.answers if answer.id in files]
+        return [line_of(it, files[it.id], result.worker, result.attempt) for it in known]
 
 
 @dataclass

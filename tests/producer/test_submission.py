@@ -93,6 +93,27 @@ def test_answers_may_come_in_any_order(seed: int, job: Job) -> None:
     assert job.texts == expected(job.terms.images)
 
 
+def test_answers_that_come_together_are_synced_to_the_disk_once(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[BatchResult] = []
+    synced: list[int] = []
+
+    def answer_four_together(task: Any, batch: Any) -> BatchResult | None:
+        held.append(BatchResult(task.batch_id, 1, "w", (Answer(batch.items[0].id, task.batch_id, 0.5),)))
+        if len(held) == 4:
+            for result in held:
+                job.fleet.say(result)
+        return None
+
+    monkeypatch.setattr("producer.results.os.fsync", lambda _: synced.append(len(job.lines)))
+    job.fleet.solve = answer_four_together
+    job.run(job.batches(1, 1, 1, 1))
+
+    assert sorted(job.texts) == [0, 1, 2, 3]
+    assert synced == [4]
+
+
 def test_a_second_result_of_a_batch_changes_nothing(job: Job) -> None:
     def answer_twice(task: Any, batch: Any) -> BatchResult:
         answers = tuple(Answer(item.id, "first", 0.5) for item in batch.items)
