@@ -27,7 +27,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import redis
 
@@ -97,7 +97,7 @@ class Fleet:
         # Not below `folder`: the path of a Unix socket must stay under 100 bytes.
         self._private = ""
 
-    def __enter__(self) -> Fleet:
+    def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._private = tempfile.mkdtemp(prefix="fleet-")
         try:
