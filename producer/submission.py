@@ -49,7 +49,7 @@ class Submission:
         self._watcher = watcher
         self._outstanding: dict[str, Outstanding] = {}
         self._early: dict[int, ResultLine] = {}
-        self._drained = False
+        self._drained = self._is_narrow = False
         self._last_entry = "0"
         self._present: set[str] = set()
         self._last_served = time.monotonic()
@@ -111,7 +111,11 @@ class Submission:
 
     def _has_room(self, batch: BatchRange) -> bool:
         sizes = [entry.size for entry in self._outstanding.values()]
-        return self._terms.has_room(sizes, batch.size, len(self._present))
+        has_room = self._terms.has_room(sizes, batch.size, len(self._present))
+        if not has_room and len(sizes) < len(self._present) and not self._is_narrow:
+            self._is_narrow = True  # said once: it holds for the whole job
+            self._watcher.say(self._terms.narrow(len(sizes), batch.size, len(self._present)))
+        return has_room
 
     def _send(self, batch: BatchRange, attempt: int, incomplete: int = 0) -> None:
         items, lines = [], []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Protocol
@@ -74,6 +75,21 @@ class JobTerms:
         busy = len(sizes) >= 2 + 2 * max(workers, 1)
         taken = _REDIS_ROUNDING * (sum(sizes) + (1 + _COPIES) * more)
         return not sizes or (not busy and taken <= self.max_in_flight_bytes)
+
+    def narrow(self, batches: int, size: int, workers: int) -> str:
+        """What to say where the window in bytes leaves workers without a batch.
+
+        Args:
+            batches: outstanding, when there was no room for more.
+            size: bytes of the next one.
+            workers: that serve.
+        """
+        wanted = _REDIS_ROUNDING * (2 + 2 * workers + _COPIES) * size
+        return (
+            f"--max-in-flight-mb {self.max_in_flight_bytes / 2**20:g} has room for "
+            f"{batches} batch{'es' * (batches > 1)} of {size / 2**20:.1f} MB, too few for {workers} workers; "
+            f"{math.ceil(wanted / 2**20):,} would keep all of them busy, if Redis has that memory"
+        )
 
     def facts(self, answered: int) -> dict[str, str]:
         """What Redis is told of the job, for `producer status`."""
