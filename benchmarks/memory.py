@@ -2,12 +2,15 @@
 
     .venv/bin/python benchmarks/memory.py --stage producer --json producer.json   # half an hour, 3 GB
     .venv/bin/python benchmarks/memory.py --stage producer --files 10000 100000 --shapes "one folder"
+    .venv/bin/python benchmarks/memory.py --stage names --json names.json         # half a minute
     .venv/bin/python benchmarks/memory.py --stage redis --json redis.json         # some minutes
     .venv/bin/python benchmarks/memory.py --stage worker --minutes 60 --json worker.json
 
 producer    `producer submit` of hard links to the labelled captchas, against a real Redis and a worker whose
             forward pass takes no time: the producer's peak for each number of files, and the bytes that one
             more file costs. The goal is 300 MB for 1,000,000 files.
+names       a process that sorts the names of one folder as a scan does, without the folder: its peak for each
+            number of names.
 redis       Redis's own `used_memory_peak` for each --max-in-flight-mb, with workers that are slower than the
             producer, so that the window is full.
 worker      a worker with the default model, given one job after another: what its two processes have resident
@@ -33,10 +36,12 @@ from fleet.local import FleetError
 from footprint.sampling import MEGABYTE, slope
 from footprint.stages import (
     SHAPES,
+    NamesPeak,
     ProducerPeak,
     RedisPeak,
     StageError,
     WorkerMemory,
+    names_peaks,
     producer_peaks,
     redis_peaks,
     worker_memory,
@@ -80,6 +85,8 @@ def _arguments() -> argparse.Namespace:
     producer.add_argument("--files", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], metavar="N")
     producer.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES), metavar="SHAPE",
                           help=", ".join(f"{name!r} ({what})" for name, what in SHAPES.items()))  # fmt: skip
+    names = parser.add_argument_group("--stage names")
+    names.add_argument("--names", type=int, nargs="+", default=[100_000, 1_000_000, 10_000_000], metavar="N")
     window = parser.add_argument_group("--stage redis")
     window.add_argument("--windows", type=float, nargs="+", default=[4, 16, 64, 128], metavar="MB",
                         help="values of --max-in-flight-mb")  # fmt: skip
@@ -130,6 +137,19 @@ def producer_text(found: Sequence[ProducerPeak]) -> str:
 def _a_file(found: Sequence[ProducerPeak], shape: str) -> float:
     rows = [row for row in found if row.shape == shape]
     return slope([row.files for row in rows], [row.peak for row in rows])
+
+
+def _names(folder: Path, arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
+    found = list(names_peaks(folder, arguments.names))
+    a_name = slope([row.names for row in found], [row.peak for row in found])
+    return names_text(found), {"peaks": [asdict(row) for row in found], "bytes_a_name": a_name}
+
+
+def names_text(found: Sequence[NamesPeak]) -> str:
+    """The table of the stage."""
+    return table(
+        ["names of one folder", "peak, MB"], [[f"{it.names:,}", _megabytes(it.peak)] for it in found]
+    )
 
 
 def _redis(folder: Path, arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
@@ -211,7 +231,7 @@ def _megabytes(number: float) -> str:
     return f"{number / 10**6:,.1f}"
 
 
-_STAGES = {"producer": _producer, "redis": _redis, "worker": _worker}
+_STAGES = {"producer": _producer, "names": _names, "redis": _redis, "worker": _worker}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -14,7 +14,7 @@ import memory
 import psutil
 import pytest
 from fleet.local import Fleet
-from footprint import stages
+from footprint import names, stages
 from footprint.sampling import Peak, Series, slope, watch
 from footprint.stages import ProducerPeak, RedisPeak, Resident, StageError, WorkerMemory
 
@@ -149,6 +149,24 @@ def test_the_producers_stage_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert min(row["peak"] for row in told["peaks"]) > 10 * MB
     assert list(told["bytes_a_file"]) == shapes
     assert list(tmp_path.iterdir()) == [out], "links and run folders are gone"
+
+
+@linux
+def test_the_stage_of_names_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out.json"
+
+    assert run(monkeypatch, "--stage", "names", "--names", "1000", "150000", "--json", str(out)) == 0
+
+    told = json.loads(out.read_text())
+    assert [row["names"] for row in told["peaks"]] == [1000, 150_000]
+    assert min(row["peak"] for row in told["peaks"]) > 10 * MB
+
+
+def test_the_names_that_are_sorted_are_distinct_and_out_of_order() -> None:
+    made = list(names.names(20_000))
+
+    assert len(set(made)) == 20_000
+    assert made != sorted(made)
 
 
 @needs_redis

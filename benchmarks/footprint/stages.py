@@ -1,9 +1,10 @@
-"""The three stages: a producer beside its files, Redis beside its window, a worker beside its hours."""
+"""The stages: a producer beside its files or names, Redis beside its window, a worker beside its hours."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 from fleet.images import link_tree
 from fleet.jobs import Job
 from fleet.local import Fleet, Worker
-from fleet.processes import peak_bytes
+from fleet.processes import environment, peak_bytes, spawn
 from speed.common import progress
 
 from footprint.sampling import MEGABYTE, Peak, Series, watch
@@ -79,6 +80,41 @@ def producer_peaks(
                 manifest = (job.run / "manifest.jsonl").stat().st_size
                 shutil.rmtree(job.run)
                 yield ProducerPeak(shape, count, peak, job.cpu_s, manifest)
+
+
+@dataclass(frozen=True)
+class NamesPeak:
+    """The memory that a producer takes to sort the names of one folder.
+
+    Attributes:
+        names: how many.
+        peak: bytes.
+    """
+
+    names: int
+    peak: int
+
+
+def names_peaks(folder: Path, counts: Sequence[int]) -> Iterator[NamesPeak]:
+    """The peak of a process that sorts so many names; see `footprint.names`.
+
+    Args:
+        folder: takes the names that do not fit into memory.
+        counts: names.
+
+    Raises:
+        StageError: they were not sorted.
+    """
+    for count in counts:
+        progress(f"names: {count:,}")
+        log = folder / "names.log"
+        command = [sys.executable, "-P", "-m", "footprint.names", str(count), str(folder)]
+        process = spawn(command, log, environment())
+        with Peak(process.pid) as peak:
+            code = process.wait()
+        if code != 0:
+            raise StageError(f"{count:,} names were not sorted: {log.read_text().strip()[-500:]}")
+        yield NamesPeak(count, peak.bytes)
 
 
 @dataclass(frozen=True)
