@@ -63,9 +63,9 @@ ALSO_ALLOWED = {
     # The extra `worker` brings the first two, else zlib and Pillow do it; numba brings llvmlite.
     **{"model_zoo.images.png": {"zlib_ng"}, "model_zoo.images.jpeg": {"simplejpeg"}},
     "model_zoo.images.compiled": {"llvmlite"},
-    # The two that see both sides.
+    # The two that see both sides; the producer moves as many bytes as a worker.
     "worker.solving": {"model_zoo", "numpy", "torch"},
-    "worker.tasks": {"model_zoo"},
+    **{"worker.tasks": {"model_zoo"}, "producer.session": {"worker.memory"}},
     # The extra `train` brings them.
     "model_zoo.calibration": {"scipy"},
     "model_zoo.training.curves": {"matplotlib"},

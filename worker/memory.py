@@ -14,10 +14,11 @@ _KEPT = 256 * 2**20
 
 
 def keep_freed() -> bool:
-    """Have glibc keep up to 256 MB that were freed for the next batch; for a process that only solves.
+    """Have glibc keep up to 256 MB that were freed for the next batch; for a process that moves batches.
 
     By default it gives the megabytes of a batch back to the system and takes them again with the next one:
-    two thousand page faults a batch of 256 images, and half of the processor time of fetching it.
+    two thousand page faults a batch of 256 images, and half of the processor time of fetching it, or of
+    packing it. What a process takes at most stays the same; it only gives it back at its end.
 
     Returns:
         Whether it will; False with another C library than glibc.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from model_zoo.cards import DEFAULT_MODEL, ModelCard, find_card
@@ -25,6 +25,7 @@ from worker.contract import (
 )
 
 if TYPE_CHECKING:
+    from model_zoo.seen import TrainingImages
     from model_zoo.solver import Prediction, Solver
     from worker.settings import Settings
 
@@ -34,6 +35,7 @@ __all__ = [
     "LexiconMissing",
     "Lexicons",
     "ZooError",
+    "answers_of",
     "card_facts",
     "job_constraints",
     "load",
@@ -202,9 +204,7 @@ def _solve(
         micro_batch=micro_batch,
         limits=ImageLimits(max_bytes=options.max_image_bytes),
     )
-    return tuple(
-        _answer(item, found, _seen(item, solver)) for item, found in zip(items, predictions, strict=True)
-    )
+    return answers_of(items, predictions, solver.training_images)
 
 
 def _solve_alone(item: ImageItem, options: JobOptions, constraints: Constraints, solver: Solver) -> Answer:
@@ -216,23 +216,35 @@ def _solve_alone(item: ImageItem, options: JobOptions, constraints: Constraints,
         return Answer(item.id, error=AnswerError("worker_error", message[:500]))
 
 
-def _seen(item: ImageItem, solver: Solver) -> bool | None:
-    """Whether the model was trained on this file; None where nobody knows."""
-    known = solver.training_images
-    return None if known is None else known.has(item.data)
+def answers_of(
+    items: Sequence[ImageItem], predictions: Sequence[Prediction], known: TrainingImages | None
+) -> tuple[Answer, ...]:
+    """What a solver says of a batch's images, in the words of the wire.
+
+    Args:
+        items: the images.
+        predictions: of them, in the same order.
+        known: what the model was trained on; None where nobody knows.
+    """
+    return tuple(
+        [
+            _answer(item.id, found, None if known is None else known.has(item.data))
+            for item, found in zip(items, predictions, strict=True)
+        ]
+    )
 
 
-def _answer(item: ImageItem, found: Prediction, seen: bool | None) -> Answer:
+def _answer(image_id: int, found: Prediction, seen: bool | None) -> Answer:
     if found.error is not None:
-        return Answer(item.id, error=AnswerError(found.error.code, found.error.message), seen=seen)
-    n_best = tuple(Candidate(candidate.text, candidate.probability) for candidate in found.n_best)
+        return Answer(image_id, error=AnswerError(found.error.code, found.error.message), seen=seen)
     return Answer(
-        item.id,
+        image_id,
         found.text,
         found.probability,
-        n_best,
-        proven=found.proven,
-        allowed_mass=found.allowed_mass,
-        probability_high=found.probability_high,
-        seen=seen,
+        tuple([Candidate(each.text, each.probability) for each in found.n_best]),
+        None,
+        found.proven,
+        found.allowed_mass,
+        found.probability_high,
+        seen,
     )
