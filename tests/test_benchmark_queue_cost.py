@@ -9,9 +9,10 @@ import pytest
 import queue_cost
 from fleet.images import link_tree
 from fleet.local import Fleet
-from speed import queue_steps
 from speed.common import Runs
 from speed.queue_steps import STEPS, known_images, steps_us
+
+from worker.solving import answers_of
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "captchas"
 
@@ -56,8 +57,7 @@ def test_sums_are_those_of_each_round(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_step_that_loses_an_answer_is_no_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images = link_tree(tmp_path / "images", 20, EXAMPLES)
-    plain = queue_steps.answers_of
-    monkeypatch.setattr(queue_steps, "answers_of", lambda *arguments: plain(*arguments)[1:])
+    monkeypatch.setattr("speed.queue_steps.answers_of", lambda *arguments: answers_of(*arguments)[1:])
     lost = pytest.raises(ValueError, match=r"^18 of 20 images were answered; see .*/run$")
     with Fleet(tmp_path / "fleet") as fleet, lost:
         steps_us(images, tmp_path / "run", fleet.store, fleet.url, known_images(EXAMPLES))
