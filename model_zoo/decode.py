@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -109,20 +108,27 @@ class Decoded:
         return [flat[i * M : i * M + count] for i, count in enumerate(counts)]
 
     def __getitem__(self, item: int) -> Item:
-        chances = np.exp(self.log_probs[item]).tolist()
-        low, high = self.log_mass[item].tolist()
-        best = float(self.log_probs[item, 0])
-        return Item(
-            candidates=tuple(map(Candidate, self.n_best_texts[item], chances)),
-            proven=bool(self.proven[item]),
-            gap=float(self.gap[item]),
-            allowed_mass=math.exp(low),
-            # The lower end itself where both ends meet: a sum of logarithms may fall short of it.
-            probability_high=max(chances[0], math.exp(min(0.0, best + high - low))),
-        )
+        return self._items[item]
 
     def __iter__(self) -> Iterator[Item]:
-        return (self[item] for item in range(len(self)))
+        return iter(self._items)
+
+    @cached_property
+    def _items(self) -> list[Item]:
+        """All at once: numpy takes longer to hand out one number than Python to make an item of them."""
+        chances = np.exp(self.log_probs)
+        low, high = self.log_mass.T
+        with np.errstate(invalid="ignore"):  # -inf less -inf, where there is no reading
+            upper = np.exp(np.fmin(self.log_probs[:, 0] + high - low, 0.0))
+        # The lower end itself where both ends meet: a sum of logarithms may fall short of it.
+        upper = np.maximum(chances[:, 0], upper)
+        arrays = (self.proven, self.gap, np.exp(low), upper)
+        return [
+            Item(tuple(map(Candidate, texts, of_texts)), *rest)
+            for texts, of_texts, *rest in zip(
+                self.n_best_texts, chances.tolist(), *(array.tolist() for array in arrays), strict=True
+            )
+        ]
 
     def _texts(self, ids: NDArray[np.int32], lengths: NDArray[np.int32]) -> list[str]:
         """The texts of class ids (R, L) that are padded with 0."""
