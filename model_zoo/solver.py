@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -19,18 +18,16 @@ from model_zoo.cards import ModelCard, find_card
 from model_zoo.charset import Charset
 from model_zoo.constraints import Constraints
 from model_zoo.decode import NO_CONSTRAINTS, Candidate, Decoded, decode
-from model_zoo.errors import CardError, DeviceError, UnreadableImage
+from model_zoo.errors import CardError, DeviceError
 from model_zoo.exact.tables import tabulate
 from model_zoo.frames import temper
+from model_zoo.images.batch import read_batch
 from model_zoo.language import compile_language
 from model_zoo.networks import load_network
 from model_zoo.pipeline import Work, overlapped
-from model_zoo.preprocess import DEFAULT_LIMITS, ImageLimits, ImageSource, read_image, resize_grey, to_batch
+from model_zoo.preprocess import DEFAULT_LIMITS, ImageLimits, ImageSource
 from model_zoo.runtimes import make_runtime
 from model_zoo.seen import TrainingImages, training_images
-
-if TYPE_CHECKING:
-    import numpy as np
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -197,17 +194,9 @@ class Solver:
         Returns:
             uint8 (N, 1, H, W) of the images that could be read, and for every image its error or None.
         """
-        grey: list[np.ndarray[Any, Any]] = []
-        errors: list[ImageError | None] = []
-        for image in images:
-            try:
-                grey.append(resize_grey(read_image(image, limits), self.card.height, self.card.width))
-                errors.append(None)
-            except UnreadableImage as error:
-                errors.append(ImageError(error.code, str(error)))
-        if not grey:
-            return torch.empty((0, 1, self.card.height, self.card.width), dtype=torch.uint8), errors
-        return to_batch(grey), errors
+        batch, errors = read_batch(images, limits, self.card.height, self.card.width)
+        told = [None if error is None else ImageError(error.code, str(error)) for error in errors]
+        return torch.from_numpy(batch), told
 
     def log_probs(self, batch: torch.Tensor) -> torch.Tensor:
         """The forward pass.

@@ -137,11 +137,13 @@ def load(settings: Settings) -> Solver:
     """
     import torch
 
+    from model_zoo.images.batch import warm_up
     from model_zoo.solver import load_solver
 
     name = settings.model or DEFAULT_MODEL
     solver = load_solver(name, settings.device, settings.precision, settings.runtime)
     solver.use_threads(torch.get_num_threads())
+    warm_up()
     _solve_blank(solver)
     return solver
 
