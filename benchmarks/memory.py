@@ -188,7 +188,9 @@ def redis_text(found: Sequence[RedisPeak]) -> str:
 
 
 def _worker(folder: Path, arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
-    found = worker_memory(folder, arguments.images, 60 * arguments.minutes, arguments.job)
+    seconds = 60 * arguments.minutes
+    # An hour is told by 600 samples as well as by 3,600.
+    found = worker_memory(folder, arguments.images, seconds, arguments.job, max(1.0, seconds / 600))
     return worker_text(found), {
         "seconds": found.seconds,
         "images": found.images,

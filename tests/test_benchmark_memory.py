@@ -6,14 +6,12 @@ import json
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import memory
 import psutil
 import pytest
-from fleet.local import Fleet
 from footprint import names, stages
 from footprint.sampling import Peak, Series, slope, watch
 from footprint.stages import ProducerPeak, RedisPeak, Resident, StageError, WorkerMemory
@@ -189,10 +187,13 @@ def test_the_stage_of_redis_runs_and_the_window_holds(
 def test_the_workers_stage_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def pretended(fleet: Fleet) -> Any:
-        return fleet.start_pretended(1, 1e9, "nano")[0]
+    def quickly(folder: Path, originals: Path, seconds: float, files: int, every_s: float) -> WorkerMemory:
+        assert every_s == 1.0
+        return stages.worker_memory(
+            folder, originals, seconds, files, 0.05, lambda fleet: fleet.start_pretended(1, 1e9, "nano")[0]
+        )
 
-    monkeypatch.setattr(memory, "worker_memory", partial(stages.worker_memory, every_s=0.05, start=pretended))
+    monkeypatch.setattr(memory, "worker_memory", quickly)
     out = tmp_path / "out.json"
 
     assert run(monkeypatch, "--stage", "worker", "--minutes", "0.001", "--job", "30", "--json", str(out)) == 0
