@@ -21,7 +21,9 @@ from processes import (
     write_captchas,
 )
 
+from producer.queue import level_keys, queue_length
 from worker.celery_app import UNACKED_KEY
+from worker.contract import queue_name
 from worker.store import connect
 
 pytestmark = pytest.mark.redis
@@ -81,9 +83,9 @@ def test_a_message_that_went_missing_is_sent_again(fleet: Fleet, images: Path, t
     child.suspend()
     process = start_producer("submit", images, "--broker", fleet.url, "--run-dir", "run", cwd=tmp_path)
     client = connect(fleet.url).client
-    queue = "captchafleet.v2." + connect(fleet.url).workers()[0].fingerprint
-    wait_for("waiting messages", lambda: client.llen(queue) >= 2)
-    client.delete(queue)
+    fingerprint = connect(fleet.url).workers()[0].fingerprint
+    wait_for("waiting messages", lambda: queue_length(client, fingerprint) >= 2)
+    client.delete(*level_keys(queue_name(fingerprint)))
     child.resume()
 
     assert process.wait(timeout=90) == 0

@@ -21,6 +21,7 @@ from processes import (
     wait_for,
 )
 
+from producer.queue import queue_length
 from worker.celery_app import UNACKED_KEY
 from worker.store import connect
 
@@ -71,14 +72,14 @@ def test_a_second_ctrl_c_puts_the_batch_in_hand_back_on_the_queue(
             os.link(image, images / f"{image.stem}_{number}.png")
     worker = fleet.start_worker()
     client = connect(fleet.url).client
-    queue = "captchafleet.v2." + connect(fleet.url).workers()[0].fingerprint
+    fingerprint = connect(fleet.url).workers()[0].fingerprint
     process = submit_one_long_batch(fleet, images, tmp_path, "--wait", "300")
 
     worker.process.send_signal(signal.SIGINT)
     time.sleep(1)
     worker.process.send_signal(signal.SIGINT)
 
-    wait_for("the batch's return to the queue", lambda: client.llen(queue) == 1, 20)
+    wait_for("the batch's return to the queue", lambda: queue_length(client, fingerprint) == 1, 20)
     assert worker.process.wait(timeout=20) == 1
     assert client.hlen(UNACKED_KEY) == 0
     process.kill()
