@@ -109,6 +109,7 @@ def write(path: Path | None, benchmark: str, machine: Machine, figures: Mapping[
     if path is None:
         return
     content = {"benchmark": benchmark, "machine": asdict(machine), **figures}
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="ascii")
 
 
