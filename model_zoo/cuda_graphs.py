@@ -14,8 +14,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Protocol
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -83,7 +83,7 @@ class Replays:
             batch: (N, ...), N at least 1, of the same further shape and kind in every call.
         """
         N = len(batch)
-        with torch.inference_mode():
+        with torch.inference_mode(), on(batch.device):
             with self._lock:
                 recorded = self._recorded(padded(N), batch)
                 if recorded is not None:
@@ -121,6 +121,11 @@ class Replays:
         if self._graphs is None:
             self._graphs = _Graphs(given.device)
         return self._graphs.record(self._function, given)
+
+
+def on(device: torch.device) -> AbstractContextManager[Any]:
+    """Makes a CUDA device the thread's current one, as a new thread's is the first; else nothing."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
 def padded(size: int) -> int:
@@ -170,7 +175,8 @@ class _Graphs:
         Raises:
             RuntimeError: whatever the function raises by itself, and too little memory.
         """
-        self._warm_up(function, given)
+        current = torch.cuda.current_stream(self._device)
+        self._warm_up(function, given, current)
         graph = torch.cuda.CUDAGraph()
         try:
             with (
@@ -186,10 +192,11 @@ class _Graphs:
                 raise
             log.warning("run without CUDA graphs, more slowly: %s", " ".join(str(error).split())[:300])
             return None
+        finally:
+            torch.cuda.set_stream(current)  # before torch 2.15 a failed recording keeps its own
         return _Graph(graph, outputs)
 
-    def _warm_up(self, function: Function, given: Tensor) -> None:
-        current = torch.cuda.current_stream(self._device)
+    def _warm_up(self, function: Function, given: Tensor, current: torch.cuda.Stream) -> None:
         self._stream.wait_stream(current)
         with torch.cuda.stream(self._stream):
             for _ in range(_WARM_UPS):

@@ -91,7 +91,10 @@ def within(limit: Limit, run: Callable[[Tensor], Tensor], batch: Tensor) -> list
 
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether the device has too little memory: torch's own class, or what a library below says."""
-    return isinstance(error, torch.OutOfMemoryError) or any(saying in str(error) for saying in _SAYINGS)
+    if isinstance(error, torch.OutOfMemoryError) or any(saying in str(error) for saying in _SAYINGS):
+        return True
+    # Where a recording was under way, its end may have failed as well.
+    return isinstance(error.__context__, RuntimeError) and is_out_of_memory(error.__context__)
 
 
 def _first_line(error: RuntimeError) -> str:

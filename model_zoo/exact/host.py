@@ -1,6 +1,6 @@
 """Running the compiled functions: on the CPU, with as many threads as torch has.
 
-From a GPU the log-probabilities are copied to it once: deciding them takes less of a core than reading the
+From a GPU log-probabilities are copied to it once: deciding them takes less of a core than reading the
 images' files did.
 """
 
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from model_zoo.exact.found import Found
@@ -118,8 +119,25 @@ def best_paths(log_probs: Tensor, tables: Tables, found: Found) -> Ints:
 def _scores(log_probs: Tensor) -> Scores:
     if log_probs.dtype not in (torch.float32, torch.float64):
         log_probs = log_probs.float()
-    scores: Scores = log_probs.contiguous().cpu().numpy()
+    scores: Scores
+    (scores,) = to_host([log_probs.contiguous()])
     return scores
+
+
+def to_host(tensors: Sequence[Tensor]) -> list[NDArray[Any]]:
+    """Arrays of tensors. From a GPU by way of pinned memory, and while the copy runs the thread sleeps.
+
+    The usual way (`cpu()`) would wait in a loop, on a core that has images to decode.
+    """
+    if not tensors[0].is_cuda:
+        return [tensor.numpy() for tensor in tensors]
+    here = [torch.empty(it.shape, dtype=it.dtype, pin_memory=True) for it in tensors]
+    for to, tensor in zip(here, tensors, strict=True):
+        to.copy_(tensor, non_blocking=True)
+    done = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
+    done.record(torch.cuda.current_stream(tensors[0].device))
+    done.synchronize()
+    return [tensor.numpy() for tensor in here]
 
 
 def _in_threads(work: Callable[[slice], None], N: int) -> None:

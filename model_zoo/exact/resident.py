@@ -8,19 +8,17 @@ log-probabilities: of 25 frames and 20 classes 2,000 bytes an image.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from model_zoo.cuda_graphs import Replays
 from model_zoo.cuda_memory import is_out_of_memory
 from model_zoo.exact.certificate import certify
+from model_zoo.exact.host import to_host
 from model_zoo.exact.tables import Bools, Floats, Ints, Tables
 
 log = logging.getLogger(__name__)
@@ -75,22 +73,6 @@ def certain(log_probs: Tensor, tables: Tables) -> Certain | None:
             raise
         log.warning("no memory for decoding on %s; %d items go to the CPU", log_probs.device, len(log_probs))
     return None
-
-
-def to_host(tensors: Sequence[Tensor]) -> list[NDArray[Any]]:
-    """Arrays of tensors. From a GPU by way of pinned memory, and while the copy runs the thread sleeps.
-
-    The usual way (`cpu()`) would wait in a loop, on a core that has images to decode.
-    """
-    if not tensors[0].is_cuda:
-        return [tensor.numpy() for tensor in tensors]
-    here = [torch.empty(it.shape, dtype=it.dtype, pin_memory=True) for it in tensors]
-    for to, tensor in zip(here, tensors, strict=True):
-        to.copy_(tensor, non_blocking=True)
-    done = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
-    done.record(torch.cuda.current_stream(tensors[0].device))
-    done.synchronize()
-    return [tensor.numpy() for tensor in here]
 
 
 @lru_cache(_KEPT)

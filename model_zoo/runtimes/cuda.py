@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from model_zoo.cards import ModelCard
-from model_zoo.cuda_graphs import Record, Replays
+from model_zoo.cuda_graphs import Record, Replays, on
 from model_zoo.cuda_memory import Limit, is_out_of_memory, within
 from model_zoo.runtimes.eager import Eager
 from model_zoo.runtimes.sizing import fastest_size
 
 # Images of one forward pass that are tried: up to where a data centre's GPU is busy with a small network.
-SIZES = (128, 256, 512, 1024, 2048, 4096, 8192, 16384)
+SIZES = (256, 512, 1024, 2048, 4096, 8192, 16384)
 
 # Seconds after which no further size is tried, and passes of one size that are timed.
 _BUDGET, _PASSES = 1.0, 3
@@ -61,6 +59,7 @@ class Cuda:
     def micro_batch(self) -> int:
         """Images of one forward pass with which the device is fastest, by a try of about a second."""
         if self._best is None:
+            self._seconds(SIZES[0])  # once more than is counted: the first pass of all loads the libraries
             self._best = fastest_size(self._seconds, SIZES, _BUDGET)
             self._replays.forget_above(self._best)
         return min(self._best, self._limit.size)
@@ -73,7 +72,7 @@ class Cuda:
         Raises:
             DeviceError: not even one image fits in the device's memory.
         """
-        with _on(self._device):
+        with on(self._device):
             found = within(self._limit, self._run, batch)
         return found[0] if len(found) == 1 else torch.cat(found)
 
@@ -101,7 +100,7 @@ class Cuda:
         """Of one pass over so many images, in the steady state; None where they do not fit."""
         shape = (size, 1, self._card.height, self._card.width)
         try:
-            with _on(self._device):
+            with on(self._device):
                 # Noise: constant images can be faster than any real ones.
                 pixels = torch.randint(0, 256, shape, dtype=torch.uint8, device=self._device)
                 self._run(pixels)
@@ -120,8 +119,3 @@ class Cuda:
     def _wait(self) -> None:
         if self._incoming is not None:
             torch.cuda.synchronize(self._device)
-
-
-def _on(device: torch.device) -> AbstractContextManager[Any]:
-    """Makes a CUDA device the thread's current one."""
-    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()

@@ -131,6 +131,13 @@ def test_what_counts_as_too_little_memory(error: RuntimeError, is_memory: bool) 
     assert is_out_of_memory(error) is is_memory
 
 
+def test_an_end_of_a_recording_that_fails_as_well_does_not_hide_it() -> None:
+    failed = RuntimeError("CUDA error: operation failed due to a previous error during capture")
+    failed.__context__ = torch.OutOfMemoryError(FULL)
+
+    assert is_out_of_memory(failed)
+
+
 def test_another_error_is_not_tried_again() -> None:
     device = Small(0, RuntimeError, "CUDA error: an illegal memory access was encountered")
 
