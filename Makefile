@@ -21,7 +21,7 @@ UNIT := -m "not redis and not data and not gpu and not slow" --ignore=tests/inte
 COMPOSE_CHECK := CAPTCHAFLEET_BROKER_PASSWORD=unused docker-compose -f docker/compose.yaml config -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint unit lint-docker train-default train-generic bench-ctc bench-parity bench-styles wheel constraints clean distclean
+.PHONY: help demo test check lint unit lint-docker train-default train-generic bench-ctc bench-parity bench-styles bench-speed wheel constraints clean distclean
 .DELETE_ON_ERROR:
 
 help: ## list these commands
@@ -70,6 +70,10 @@ bench-styles: $(VENV)/.installed-dev ## read and train eight styles beside ddddo
 	$(BIN)/python benchmarks/styles.py --setup
 	$(BIN)/python benchmarks/styles.py
 	$(BIN)/python benchmarks/styles_report.py
+
+bench-speed: $(VENV)/.installed-dev ## measure speed, memory and fairness on this machine; takes hours, installs others' readers first (800 MB)
+	sh -exc "$$($(BIN)/python benchmarks/performance_report.py --commands)"
+	$(BIN)/python benchmarks/performance_report.py
 
 wheel: $(BIN)/uv ## build the wheel into dist/
 	$(BIN)/uv build --quiet --wheel --build-constraints constraints.txt --python $(BIN)/python

@@ -2,6 +2,7 @@
 
     python benchmarks/performance_report.py             # renews docs/performance.md
     python benchmarks/performance_report.py --print     # prints the figures, and renews nothing
+    python benchmarks/performance_report.py --commands  # prints what measures all that needs no GPU
 
 A benchmark whose file is missing stands in the document as not measured yet, with its command.
 
@@ -104,8 +105,13 @@ def renew(document: Path, text: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--print", action="store_true", help="print the figures, and renew nothing")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--print", action="store_true", help="print the figures, and renew nothing")
+    what.add_argument("--commands", action="store_true", help="print what measures all that needs no GPU")
     options = parser.parse_args(arguments)
+    if options.commands:
+        print("\n".join(section.command for section in SECTIONS if not section.needs_gpu))
+        return 0
     try:
         text = report(load())
         if not options.print:

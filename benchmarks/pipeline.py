@@ -126,7 +126,7 @@ class Bench:
                 {
                     F: stages.forward,
                     D: stages.decoding,
-                    ALONE: lambda: team.rate(names),
+                    ALONE: lambda: team.rate(names, seconds),
                     C: stages.ctc,
                     SOLVE: stages.solve,
                     BATCHES: stages.solve_batches,

@@ -19,9 +19,8 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +43,6 @@ ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("CAPTCHAFLEET_DATA", ROOT / "../shared/data")) / "captcha_images_v2"
 POST = "the post's pipeline"
 FEWEST = 1000  # images of ours: with fewer there is no steady state
-# Files that a reader gets before its rate is known.
-FIRST_FILES = 32
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def others(
     asked: Mapping[Rival, Mapping[str, Any]], files: Sequence[LabelledFile], cores: int, seconds: float
-) -> dict[str, Timed]:
+) -> dict[str, Callable[[], float]]:
     """What is timed beside our own sides: our image decoding alone, and every reader that runs, as it may
     be set.
 
@@ -103,34 +100,18 @@ def others(
         cores: of the machine.
         seconds: of each measurement.
     """
-    sides = {DECODING.name: Timed(DECODING, Setting(cores, 1), files, seconds)}
+    sides = {DECODING.name: partial(timed, DECODING, Setting(cores, 1), files, seconds)}
     for rival, found in asked.items():
         if found["failure"] is None:
             for setting in settings(cores):
-                sides[_side(rival, setting)] = Timed(rival, setting, files, seconds)
+                sides[_side(rival, setting)] = partial(timed, rival, setting, files, seconds)
     return sides
 
 
-class Timed:
-    """A reader in a setting; a call gives its files a second.
-
-    Args:
-        rival: the reader.
-        setting: of it.
-        files: that it reads, again and again if need be.
-        seconds: that a call takes about, starting processes aside; the first one is shorter.
-    """
-
-    def __init__(self, rival: Rival, setting: Setting, files: Sequence[LabelledFile], seconds: float) -> None:
-        self._rival, self._setting, self._seconds = rival, setting, seconds
-        self._files = [str(file.path) for file in files]
-        self._count = FIRST_FILES * setting.processes
-
-    def __call__(self) -> float:
-        with Team(self._rival, self._setting) as team:
-            rate = team.rate(list(islice(cycle(self._files), self._count)))
-        self._count = max(self._count, int(rate * self._seconds))
-        return rate
+def timed(rival: Rival, setting: Setting, files: Sequence[LabelledFile], seconds: float) -> float:
+    """Files a second of a reader in a setting, its processes started and ended."""
+    with Team(rival, setting) as team:
+        return team.rate([str(file.path) for file in files], seconds)
 
 
 def ask(rival: Rival, files: Sequence[LabelledFile], cores: int) -> dict[str, Any]:
@@ -147,7 +128,7 @@ def ask(rival: Rival, files: Sequence[LabelledFile], cores: int) -> dict[str, An
                 quoted = rival.name == POST
                 # The post's network is not trained here, so what it reads is no figure; see
                 # rivals.post_reader.
-                texts = team.read([str(file.path) for file in files[: FIRST_FILES if quoted else None]])
+                texts = team.read([str(file.path) for file in files[: 2 if quoted else None]])
                 found = published() if quoted else [as_it_comes(texts, files), told(texts, files)]
                 return {
                     "versions": team.versions,

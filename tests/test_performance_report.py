@@ -18,7 +18,7 @@ import scaling
 from fleet.point import Point
 from footprint.sampling import Series
 from footprint.stages import NamesPeak, ProducerPeak, RedisPeak, Resident, WorkerMemory
-from performance import kept, plain
+from performance import kept
 from performance.sections import SECTIONS
 from performance_report import DOCUMENT, END, START, DamagedError, goals, load, renew, report
 from speed.common import Machine, Runs
@@ -200,35 +200,7 @@ def test_tables_of_a_gpu_also_where_memory_was_too_small() -> None:
     assert kept.gpu(as_kept(found.to_object())) == found.text()
 
 
-# --- any other
-
-
-@pytest.mark.parametrize(
-    ("content", "text"),
-    [
-        pytest.param({"images": 1234, "share": 0.123456}, "- images: 1,234\n- share: 0.1235", id="figures"),
-        pytest.param(
-            {"rate_s": ONE.to_object()}, "- rate s: 2 (1 to 3)", id="a figure of several runs is one"
-        ),
-        pytest.param(
-            {"found": [{"a": 1, "b_c": None}, {"a": "x", "values": [1, 2]}]},
-            "found:\n\n|  | a | b c |\n| --- | ---: | ---: |\n| 1 | 1 | - |\n| 2 | x |  |",
-            id="a list of objects is a table",
-        ),
-        pytest.param(
-            {"sides": {"one": {"s": TWO.to_object()}, "two": {"s": True}}},
-            "sides:\n\n|  | s |\n| --- | ---: |\n| one | 4.25 (4 to 4.5) |\n| two | yes |",
-            id="an object of objects is a table",
-        ),
-        pytest.param(
-            {"deep": {"n": 5_000.5, "rows": [{"a": 1}]}, "values": [1, 2], "none": []},
-            "deep:\n\n- n: 5,000\n\ndeep, rows:\n\n|  | a |\n| --- | ---: |\n| 1 | 1 |",
-            id="what is within is named after where it stands, and a series is left out",
-        ),
-    ],
-)
-def test_any_figures_have_tables(content: dict[str, Any], text: str) -> None:
-    assert plain.tables(as_kept(content)) == text
+# --- the command
 
 
 def test_a_command_prints_or_renews(
@@ -248,6 +220,12 @@ def test_a_command_prints_or_renews(
     assert performance_report.main([]) == 1
     error = f"performance_report.py: {document} has no place for the figures; put both markers back\n"
     assert capsys.readouterr().err == error
+
+
+def test_the_commands_are_those_of_the_document_but_for_the_gpu(capsys: pytest.CaptureFixture[str]) -> None:
+    assert performance_report.main(["--commands"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [section.command for section in SECTIONS if section.file != "gpu"]
 
 
 _nothing: Callable[[], dict[str, Any]] = dict

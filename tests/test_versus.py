@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -101,7 +102,6 @@ def test_a_team_reads_every_file_in_order(made: Path, setting: Setting, said: st
     with Team(MADE, setting) as team:
         assert team.read(names) == [f"echo:{name}:{said}" for name in names]
         assert team.versions == {"numpy": np.__version__}
-        assert team.rate(names) > 0
 
 
 def test_a_reader_that_ends_says_why(made: Path) -> None:
@@ -131,11 +131,28 @@ def test_a_reader_that_is_not_installed_or_fails_is_named_and_left_out(
     assert list(sides) == [DECODING.name, *(f"made, {setting}" for setting in tried)]
 
 
-def test_a_measurement_grows_to_the_seconds_that_were_asked_for(made: Path) -> None:
-    timed = versus.Timed(MADE, Setting(2, 1), files("a", "b", "c"), 0.2)
-    assert timed._count == 2 * versus.FIRST_FILES
-    rate = timed()
-    assert timed._count == max(2 * versus.FIRST_FILES, int(0.2 * rate))
+def test_a_measurement_grows_to_the_seconds_that_were_asked_for(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[list[str]] = []
+    # Each reading takes a hundredth of a second a file.
+    clock = iter([number / 100 for pair in ((0, 8), (8, 16), (16, 36)) for number in pair])
+    monkeypatch.setattr("rivals.team.time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    with Team(MADE, Setting(2, 1)) as team:
+        monkeypatch.setattr(team, "read", read.append)
+        assert team.rate(["a", "b", "c"], 0.2) == pytest.approx(100)
+    few = ["a", "b", "c", "a", "b", "c", "a", "b"]
+    assert read == [few, few, [*few, "c", "a", "b", "c", "a", "b", "c", "a", "b", "c", "a", "b"]]
+
+
+def test_a_slow_reader_gets_a_few_files_all_the_same(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[list[str]] = []
+    clock = iter([0, 800, 800, 1600, 1600, 2400])
+    monkeypatch.setattr("rivals.team.time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    with Team(MADE, Setting(2, 1)) as team:
+        monkeypatch.setattr(team, "read", read.append)
+        assert team.rate(["a"], 0.2) == 0.01
+    assert [len(files) for files in read] == [8, 8, 8]
 
 
 # --- the post's pipeline
@@ -224,8 +241,8 @@ def test_ours_is_held_against_the_fastest_setting_round_by_round() -> None:
     assert f"| `kaptcha` >= 12 x {goal} | 13.5 | 12.0 | 15.0 | met |" in lines
     assert f"| `nano` >= 35 x {goal} | 13.5 | 12.0 | 15.0 | not met |" in lines
     assert "| no goal: the ceiling that our image decoding alone sets | 100.0 | - | - | - |" in lines
-    assert "| RapidOCR | not installed: no wheel |" in lines
-    assert "| docTR 1.1.0 | " + NOT_RUN["docTR 1.1.0"] + " |" in lines
+    assert "- RapidOCR: not installed: no wheel" in lines
+    assert "- docTR 1.1.0: " + NOT_RUN["docTR 1.1.0"] in lines
 
 
 @pytest.mark.parametrize(("right", "verdict"), [(96, "met"), (95, "not met")])

@@ -53,6 +53,15 @@ def runtimes(content: Content) -> str:
     return "\n\n".join(f"**{it['model']}**:\n\n{runtimes.show(it)}" for it in content["models"])
 
 
+def image_decoding(content: Content) -> str:
+    """Of benchmarks/image_decoding.py."""
+    import image_decoding
+
+    missing = ", ".join(content["not_installed"])
+    told = [f"Not installed in this run: {missing}."] if missing else []
+    return "\n\n".join([*map(image_decoding.show, content["kinds"]), *told])
+
+
 def scaling(content: Content) -> str:
     """Of benchmarks/scaling.py."""
     import scaling

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from performance import kept, plain
+from performance import kept
 
 Content = Mapping[str, Any]
 
@@ -37,6 +37,7 @@ class Section:
         command: that measures it and writes the file.
         tables: from the file's content to Markdown.
         goals: of it.
+        needs_gpu: whether it measures nothing where there is none.
     """
 
     file: str
@@ -44,6 +45,7 @@ class Section:
     command: str
     tables: Callable[[Content], str]
     goals: tuple[Goal, ...] = ()
+    needs_gpu: bool = False
 
 
 def at_least(goal: float, form: str, find: Callable[[Content], float | None]) -> Callable[[Content], Any]:
@@ -175,7 +177,7 @@ SECTIONS = (
         "image_decoding",
         "Image decoding",
         f"{_PYTHON}image_decoding.py {_KEPT}image_decoding.json",
-        plain.tables,
+        kept.image_decoding,
     ),
     Section(
         "queue_cost",
@@ -195,6 +197,7 @@ SECTIONS = (
                 at_least(1e6, ",.0f", lambda content: float(content["best"]["images_s"])),
             ),
         ),
+        needs_gpu=True,
     ),
     Section(
         "scaling",

@@ -29,7 +29,7 @@ def show(figures: Mapping[str, Any]) -> str:
             "Every setting that was tried, processes x threads of each one's network:",
             table(["", "setting", "images/s", "least", "most"], _settings(figures)),
             "Not run:",
-            table(["", "why"], [[name, why] for name, why in _not_run(figures).items()]),
+            "\n".join(f"- {name}: {why}" for name, why in _not_run(figures).items()),
         ]
     )
 

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import cycle, islice
 from types import TracebackType
 from typing import IO, Any
 
@@ -18,7 +19,8 @@ from rivals.sides import Rival, Setting
 
 # Whose threads are not the network's: none of these may have more than one of its own beside it.
 _VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-WARM_UP = 8  # files that each process reads before any is counted
+# Files that each process reads first, and again to see how many it reads in the time that is given.
+FEW = 4
 
 
 class ReaderFailedError(Exception):
@@ -71,12 +73,22 @@ class Team:
             texts[place::count] = member.answer()["texts"]
         return texts
 
-    def rate(self, files: Sequence[str]) -> float:
-        """Files read a second of wall time, by all processes together, after a few that do not count."""
-        self.read(files[: WARM_UP * len(self._members)])
+    def rate(self, files: Sequence[str], seconds: float) -> float:
+        """Files read a second of wall time, by all processes together, after a few that do not count.
+
+        Args:
+            files: to read, again from the first one where there are not enough.
+            seconds: that it takes about; a reader that is slower than a few files gets those all the same.
+        """
+        few = FEW * len(self._members)
+        self._timed(files, few)
+        return self._timed(files, max(few, int(seconds * self._timed(files, few))))
+
+    def _timed(self, files: Sequence[str], count: int) -> float:
+        chosen = list(islice(cycle(files), count))
         began = time.perf_counter()
-        self.read(files)
-        return len(files) / (time.perf_counter() - began)
+        self.read(chosen)
+        return count / (time.perf_counter() - began)
 
     def close(self) -> None:
         """End the processes."""
