@@ -6,7 +6,6 @@ nothing, the first bytes are looked at: ten million files are listed, not read.
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -20,13 +19,6 @@ from producer.external_sort import ExternalSort
 from worker.contract import AnswerError
 
 _FOLDER = "/"  # which stands in no name
-
-
-# A file may have become a pipe since the scan, whose opening would wait for a writer.
-_FLAGS = os.O_RDONLY | os.O_NONBLOCK
-# What O_NOFOLLOW says of a link: on Linux and macOS, on FreeBSD.
-_IS_LINK = (errno.ELOOP, errno.EMLINK)
-_PART = 2**20  # bytes read at once of a file that is not as long as it said
 
 
 @dataclass(frozen=True)
@@ -163,10 +155,10 @@ def _look(root: str, file: str) -> FoundImage | Skipped:
     named_so = os.path.splitext(file)[1].lower() in IMAGE_EXTENSIONS
     try:
         status = os.lstat(path)
-        if stat.S_ISLNK(status.st_mode) or not _is_folder_inside(root, os.path.dirname(path)):
-            if not _is_inside(root, path):
+        if stat.S_ISLNK(status.st_mode) or not is_folder_inside(root, os.path.dirname(path)):
+            if not is_inside(root, path):
                 if named_so:
-                    return FoundImage(file, 0, _outside(path))
+                    return FoundImage(file, 0, outside(path))
                 return Skipped(file, "link that leads out of the directory")
             status = os.stat(path)
     except FileNotFoundError:
@@ -176,7 +168,7 @@ def _look(root: str, file: str) -> FoundImage | Skipped:
     except OSError as error:
         # A loop of links, a folder on the way that may not be entered.
         if named_so:
-            return FoundImage(file, 0, _unreadable(error))
+            return FoundImage(file, 0, unreadable(error))
         return Skipped(file, f"cannot be looked at: {error.strerror}")
     if stat.S_ISDIR(status.st_mode):
         return Skipped(file, "link to a folder" if os.path.islink(path) else "a folder")
@@ -198,69 +190,14 @@ def _look_inside(path: str, file: str, size: int) -> FoundImage | Skipped:
     return Skipped(file, "empty, and not named like an image" if not head else "not an image")
 
 
-def read_image_file(root: str, file: str, max_bytes: int) -> bytes | AnswerError:
-    """The bytes of an image as they are now, or why there are none."""
-    path = os.path.join(root, file)
-    try:
-        # Looked at again: since the scan the file may have become a link, or a pipe that would block.
-        descriptor = _open_inside(root, path)
-        if descriptor is None:
-            return _outside(path)
-        try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                return _irregular(status)
-            data = _read(descriptor, status.st_size, max_bytes)
-        finally:
-            os.close(descriptor)
-    except FileNotFoundError:
-        return AnswerError("vanished", "the file was listed, but is no longer there")
-    except OSError as error:
-        return _unreadable(error)
-    if not data:
-        return AnswerError("empty_file", "the file has no bytes")
-    if len(data) > max_bytes:
-        return AnswerError("too_many_bytes", f"the file has more than {max_bytes:,} bytes, the limit")
-    return data
-
-
-def _open_inside(root: str, path: str) -> int | None:
-    """A descriptor of the file; None where it lies outside."""
-    if _is_folder_inside(root, os.path.dirname(path)):
-        try:
-            return os.open(path, _FLAGS | os.O_NOFOLLOW)
-        except OSError as error:
-            if error.errno not in _IS_LINK:
-                raise
-    return os.open(path, _FLAGS) if _is_inside(root, path) else None
-
-
-def _irregular(status: os.stat_result) -> AnswerError:
-    if stat.S_ISDIR(status.st_mode):
-        return _unreadable(IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
-    return AnswerError("not_an_image", "the file is no regular file any more")
-
-
-def _read(descriptor: int, size: int, max_bytes: int) -> bytes:
-    """The file's bytes, at most one more than `max_bytes`; `size` is what it is said to have."""
-    # Not by way of `open`: a buffer of `max_bytes` for each small file would cost ten times its reading.
-    data = os.read(descriptor, min(size, max_bytes) + 1)
-    if len(data) == size:
-        return data
-    parts, room = [data], max_bytes + 1 - len(data)
-    while room and (data := os.read(descriptor, min(room, _PART))):
-        parts.append(data)
-        room -= len(data)
-    return b"".join(parts)
-
-
 def forget_folders() -> None:
-    """Look anew where folders lead, since one may have become a link; once a batch is often enough."""
+    """Look anew where folders lead."""
     _real_folder.cache_clear()
-    _is_folder_inside.cache_clear()
+    is_folder_inside.cache_clear()
 
 
-def _is_inside(root: str, path: str) -> bool:
+def is_inside(root: str, path: str) -> bool:
+    """Whether a path below `root` leads to something below it, links followed."""
     folder, name = os.path.split(path)
     real = os.path.join(_real_folder(folder), name)
     if os.path.islink(real):
@@ -269,7 +206,8 @@ def _is_inside(root: str, path: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _is_folder_inside(root: str, folder: str) -> bool:
+def is_folder_inside(root: str, folder: str) -> bool:
+    """The same of a folder, remembered until `forget_folders`."""
     return _leads_into(root, _real_folder(folder))
 
 
@@ -283,14 +221,16 @@ def _real_folder(folder: str) -> str:
     return os.path.realpath(folder)
 
 
-def _outside(path: str) -> AnswerError:
+def outside(path: str) -> AnswerError:
+    """What is said of a link that leads out of the directory."""
     # Of a file in a folder that is a link, the link is not its own.
     leads_to = os.readlink(path) if os.path.islink(path) else os.path.realpath(path)
     target = os.fsencode(leads_to).decode(errors="backslashreplace")
     return AnswerError("symlink_outside", f"the link leads to {target!r}, out of the directory")
 
 
-def _unreadable(error: OSError) -> AnswerError:
+def unreadable(error: OSError) -> AnswerError:
+    """What is said of a file that is there and cannot be read."""
     if isinstance(error, PermissionError):
         return AnswerError("permission_denied", f"the file may not be read: {error.strerror}")
     return AnswerError("corrupt", f"the file cannot be read: {error.strerror}")

@@ -14,7 +14,8 @@ from model_zoo.lexicon import Lexicon, read_lexicon
 from producer.broker import open_broker
 from producer.display import Display
 from producer.errors import BrokerUnreachable, Interrupted, UsageError
-from producer.images import FoundImage, Skipped, find_images, find_listed, read_image_file
+from producer.image_files import read_image_file
+from producer.images import FoundImage, Skipped, find_images, find_listed
 from producer.labels import parse_labels_option
 from producer.manifest import LexiconFile, Request, read_facts, write_manifest
 from producer.name_list import read_list

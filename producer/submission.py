@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 
 from producer.errors import Interrupted
 from producer.fleet import serving
-from producer.images import forget_folders, read_image_file
+from producer.image_files import read_image_files
 from producer.manifest import BatchRange, ManifestImage
 from producer.queue import BatchQueue
 from producer.results import Journal, ResultLine, line_of
@@ -119,9 +119,9 @@ class Submission:
 
     def _send(self, batch: BatchRange, attempt: int, incomplete: int = 0) -> None:
         items, lines = [], []
-        forget_folders()
-        for image in self._pending(batch):
-            data = read_image_file(self._terms.root, image.file, self._terms.options.max_image_bytes)
+        pending, limit = self._pending(batch), self._terms.options.max_image_bytes
+        contents = read_image_files(self._terms.root, [image.file for image in pending], limit)
+        for image, data in zip(pending, contents, strict=True):
             if isinstance(data, AnswerError):
                 lines.append(ResultLine(image.id, image.file, error=data))
             else:

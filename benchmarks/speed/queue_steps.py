@@ -20,7 +20,8 @@ from model_zoo.cards import DEFAULT_MODEL, find_card
 from model_zoo.formats import IMAGE_EXTENSIONS
 from model_zoo.seen import TrainingImages
 from producer.display import Display
-from producer.images import find_images, forget_folders, read_image_file
+from producer.image_files import read_image_files
+from producer.images import find_images
 from producer.labels import StemLabels
 from producer.manifest import BatchRange, Request, append_line, read_batches, read_facts, write_manifest
 from producer.queue import BatchQueue
@@ -166,10 +167,10 @@ def _begin(folder: RunFolder) -> None:
 def _send(batch: BatchRange, root: str, store: Store, queue: BatchQueue, clock: Clock) -> Task:
     options = JobOptions()
     with clock(READ):
-        forget_folders()
         items = []
-        for image in batch.images:
-            data = read_image_file(root, image.file, options.max_image_bytes)
+        files = [image.file for image in batch.images]
+        contents = read_image_files(root, files, options.max_image_bytes)
+        for image, data in zip(batch.images, contents, strict=True):
             if isinstance(data, bytes):
                 items.append(ImageItem(image.id, data))
     with clock(PUT):

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from producer import images
-from producer.images import forget_folders, read_image_file
+from producer import image_files
+from producer.image_files import read_image_file, read_image_files
 from worker.contract import AnswerError
 
 Deny = Callable[[str, Path], None]  # fixture of conftest.py
@@ -97,7 +97,7 @@ def test_a_file_that_is_not_as_long_as_it_said_is_read_to_its_end(
         return os.stat_result(real)
 
     monkeypatch.setattr(os, "fstat", claimed)
-    monkeypatch.setattr(images, "_PART", 300)
+    monkeypatch.setattr(image_files, "_PART", 300)
     too_large = AnswerError("too_many_bytes", f"the file has more than {limit:,} bytes, the limit")
     assert read_image_file(str(folder), "a.png", limit) == (content if limit >= 1000 else too_large)
 
@@ -112,14 +112,59 @@ def test_reading_leaves_no_file_open(folder: Path) -> None:
     assert os.listdir("/dev/fd") == before
 
 
-def test_a_folder_that_became_a_link_is_noticed_once_folders_are_looked_at_anew(folder: Path) -> None:
+def test_the_disk_is_asked_for_many_files_before_the_first_is_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        (folder / f"{number}.png").write_bytes(PNG + bytes([number]))
+    (folder / "3.png").unlink()
+    os.mkfifo(folder / "3.png")
+    (folder / "4.png").unlink()
+    calls: list[str] = []
+    read = os.read
+
+    def asked(descriptor: int, offset: int, length: int, advice: int) -> None:
+        calls.append("ask")
+        if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            raise OSError(29, "Illegal seek")
+
+    def noted(descriptor: int, length: int) -> bytes:
+        calls.append("read")
+        return read(descriptor, length)
+
+    monkeypatch.setattr(os, "posix_fadvise", asked, raising=False)
+    monkeypatch.setattr(os, "POSIX_FADV_WILLNEED", 3, raising=False)
+    monkeypatch.setattr(os, "read", noted)
+    monkeypatch.setattr(image_files, "OPEN_AT_ONCE", 2)
+    before = os.listdir("/dev/fd")
+
+    contents = read_image_files(str(folder), [f"{number}.png" for number in range(5)], 29)
+
+    assert contents == [
+        *(PNG + bytes([number]) for number in range(3)),
+        AnswerError("not_an_image", "the file is no regular file any more"),
+        AnswerError("vanished", "the file was listed, but is no longer there"),
+    ]
+    assert calls == ["ask", "ask", "read", "read", "ask", "ask", "read"]
+    assert os.listdir("/dev/fd") == before
+
+
+def test_where_the_system_takes_no_advice_files_are_read_all_the_same(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "a.png").write_bytes(PNG)
+    monkeypatch.delattr(os, "posix_fadvise", raising=False)
+
+    assert read_image_files(str(folder), ["a.png"], 28) == [PNG]
+
+
+def test_a_folder_that_became_a_link_is_noticed_with_the_next_batch(folder: Path) -> None:
     (folder / "sub").mkdir()
     (folder / "sub" / "a.png").write_bytes(PNG)
     assert read_image_file(str(folder), "sub/a.png", 28) == PNG
 
     (folder / "sub").rename(folder / "old")
     (folder / "sub").symlink_to("../elsewhere")
-    forget_folders()
 
     answer = read_image_file(str(folder), "sub/a.png", 28)
     assert isinstance(answer, AnswerError)
