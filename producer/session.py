@@ -28,7 +28,7 @@ from producer.summary import summarise, write_reports
 from producer.terms import JobTerms
 from worker.broker import redact
 from worker.contract import WorkerInfo, encode_lexicon
-from worker.memory import keep_freed
+from worker.memory import freeze_start, keep_freed
 from worker.store import Store
 
 _SAY_WAITING_AFTER_S = 2.0
@@ -151,6 +151,7 @@ class Session:
 
         self.display.check_with(self.broker.check_run)
         keep_freed()
+        freeze_start()
         queue = BatchQueue(self.broker.url, workers[0].fingerprint)
         with (
             Journal(self.folder.results, facts.request.min_probability) as journal,

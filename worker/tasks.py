@@ -43,7 +43,7 @@ from worker.contract import (
     decode_task,
     queue_name,
 )
-from worker.memory import keep_freed
+from worker.memory import freeze_start, keep_freed
 from worker.presence import Presence
 from worker.settings import Settings, SettingsError
 from worker.solving import (
@@ -128,6 +128,7 @@ def load_model(**_: object) -> None:
         _Child.store = connect(_Child.settings.broker_url)
         _Child.lexicons = Lexicons(_Child.store.lexicon)
         _Child.name = os.environ[_NAME_VARIABLE]
+        freeze_start()
         _announce(_announcement())
     except Exception as error:
         # Celery would go on without, and answer batches with errors that another worker could read.

@@ -29,7 +29,7 @@ from producer.results import Journal, line_of
 from producer.run_folder import RunFolder
 from producer.summary import summarise, write_reports
 from worker.contract import Batch, BatchResult, ContractError, ImageItem, JobOptions, Task, decode_blob
-from worker.memory import keep_freed
+from worker.memory import freeze_start, keep_freed
 from worker.solving import answers_of
 from worker.store import Store
 
@@ -123,7 +123,8 @@ def steps_us(images: Path, run: Path, store: Store, url: str, known: TrainingIma
         url: of the same Redis.
         known: images that the model was trained on.
     """
-    keep_freed()  # as both do
+    keep_freed()  # as both do, and the next as well
+    freeze_start()
     clock = Clock()
     folder, options = RunFolder.create(run), JobOptions()
     with clock(SCAN):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import platform
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from worker.memory import keep_freed
+from worker.memory import freeze_start, keep_freed
 
 # Twenty times what a batch takes, written and given back; prints the page faults of the last ten times.
 FAULTS = """
@@ -40,6 +41,19 @@ def test_freed_memory_is_kept_for_the_next_batch() -> None:
     # Ten times five blocks of a thousand pages.
     assert given_back > 10_000
     assert kept < 1_000
+
+
+def test_what_the_start_made_is_no_longer_searched_for_garbage() -> None:
+    kept: list[object] = []
+    kept.append(kept)
+    try:
+        freeze_start()
+        assert not any(it is kept for it in gc.get_objects())
+        after: list[object] = [kept]
+        after.append(after)
+        assert any(it is after for it in gc.get_objects())
+    finally:
+        gc.unfreeze()
 
 
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
