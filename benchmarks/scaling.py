@@ -31,6 +31,8 @@ from pathlib import Path
 
 from fleet.images import link_tree
 from fleet.local import Fleet, FleetError
+from fleet.needs import FILL, HEADER, needs
+from fleet.needs import RATES as FLEETS
 from fleet.point import LARGEST_BATCH, Plan, Point, measure, middle
 from speed.common import add_options, describe, progress, table, this_machine, write
 
@@ -191,18 +193,23 @@ def _costs(point: Point, cores: int) -> list[str]:
 def _verdict(points: Points, most: int) -> list[str]:
     best = highest(points)
     if best is None:
-        return [f"No rate at which {most} workers reach {ENOUGH} (goal: at {GOAL:,.0f} images/s): not met."]
-    said = "met" if best.rate >= GOAL else "not met"
-    lines = [
-        f"Highest rate at which {most} workers reach {ENOUGH}: {best.rate:,.0f} images/s, with devices of "
-        f"{best.device:,.0f} images/s (goal: {GOAL:,.0f}): {said}."
-    ]
-    if min(best.producer, best.redis) > 0:  # /proc counts hundredths of a second
-        moved = max(best.received, best.sent) / best.redis
-        lines.append(
-            f"By these costs one core of a producer sends {1e6 / best.producer:,.0f} images/s, and one core "
-            f"of Redis moves {1e6 / best.redis:,.0f} images/s, {moved:,.0f} MB/s each way."
-        )
+        lines = [f"No rate at which {most} workers reach {ENOUGH} (goal: at {GOAL:,.0f} images/s): not met."]
+    else:
+        said = "met" if best.rate >= GOAL else "not met"
+        lines = [
+            f"Highest rate at which {most} workers reach {ENOUGH}: {best.rate:,.0f} images/s, with devices "
+            f"of {best.device:,.0f} images/s (goal: {GOAL:,.0f}): {said}."
+        ]
+    cost = best or max(points.values(), key=lambda point: point.rate)
+    if min(cost.producer, cost.redis) > 0:  # /proc counts hundredths of a second
+        lines += [
+            "",
+            f"By the costs at {cost.rate:,.0f} images/s a core of a producer is full at "
+            f"{1e6 / cost.producer:,.0f} images/s, and one of Redis at {1e6 / cost.redis:,.0f}. "
+            f"At {FILL:.0%} of that, fleets take beside their devices:",
+            "",
+            table(HEADER, [needs(cost, rate).row() for rate in FLEETS]),
+        ]
     return lines
 
 

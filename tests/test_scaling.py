@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import scaling
+from fleet.needs import needs
 from fleet.point import Plan, Point, middle
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "captchas"
@@ -73,15 +74,24 @@ def test_the_tables_tell_rates_costs_and_the_verdict() -> None:
         "| 7,650 | 30.0 | 10.0 | 10.0 | 30.0 | 80.0 | 0.61 | 69 | 68 | the devices |",
         "| 24,000 | 30.0 | 10.0 | 10.0 | 30.0 | 80.0 | 1.92 | 216 | 214 | all 2 cores |",
     ]
-    assert lines[12:] == [
+    assert lines[12] == (
         "Highest rate at which 8 workers reach 0.95: 7,650 images/s, with devices of 1,000 images/s "
-        "(goal: 10,000): not met.",
-        "By these costs one core of a producer sends 33,333 images/s, and one core of Redis "
-        "moves 100,000 images/s, 900 MB/s each way.",
-    ]
-    assert scaling.show(FASTER, 2).splitlines()[-1] == (
-        "No rate at which 8 workers reach 0.95 (goal: at 10,000 images/s): not met."
+        "(goal: 10,000): not met."
     )
+    assert lines[14] == (
+        "By the costs at 7,650 images/s a core of a producer is full at 33,333 images/s, and one of Redis at "
+        "100,000. At 70% of that, fleets take beside their devices:"
+    )
+    assert lines[18] == "| 10,000 | 277.8 h | 0.09 GB/s | 1 | 1 | 1 | 0.4 |"
+    verdict = scaling.show(FASTER, 2).splitlines()[10]
+    assert verdict == "No rate at which 8 workers reach 0.95 (goal: at 10,000 images/s): not met."
+
+
+def test_what_a_fleet_takes_follows_from_what_an_image_costs() -> None:
+    # 10 M images/s at 30 us of a producer are 300 cores, 10 us of Redis 100, each 7 tenths full; 9 kB each.
+    assert needs(EIGHT, 1e7).row() == [
+        *("10,000,000", "0.3 h", "90.00 GB/s", "429", "143", "103", "400.0"),
+    ]
 
 
 @pytest.mark.redis
