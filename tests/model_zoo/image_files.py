@@ -130,6 +130,7 @@ PLAIN: dict[str, bytes] = {
     "smooth": encode(ramp()),
     "white ink on nothing": encode(Image.merge("RGBA", [Image.new("L", (23, 9), 250)] * 3 + [ramp("L")])),
     "nothing at all": encode(Image.new("RGBA", (5, 4))),
+    "more than is inflated at one go": encode(noise("RGB", 100, 60)),
     "one pixel": encode(Image.new("RGB", (1, 1), "red")),
     "a comment": with_chunk(encode(ramp()), b"tEXt", b"Comment\0made for a test"),
     "harmless chunks": with_chunk(
@@ -176,6 +177,27 @@ OTHERS: dict[str, bytes] = {
     "a filter that does not exist": with_filters(encode(noise("RGB")), (5,)),
     "too few scanlines": with_pixels(encode(noise("RGB")), lambda scanlines: scanlines[:-70]),
     "too many scanlines": with_pixels(encode(noise("RGB")), lambda scanlines: scanlines + bytes(70)),
+    "a chunk amid the pixels": joined(
+        [
+            part
+            for name, body in chunks(encode(noise("RGB")))
+            for part in (
+                [(name, body[:9]), (b"tIME", bytes(7)), (name, body[9:])]
+                if name == b"IDAT"
+                else [(name, body)]
+            )
+        ]
+    ),
+    "a long comment": with_chunk(encode(ramp()), b"tEXt", b"Comment\0" + bytes(2000)),
+    **{
+        f"{length} stream without its checksum": joined(
+            [
+                (name, body[:-4] if name == b"IDAT" else body)
+                for name, body in chunks(encode(noise("RGB", *size)))
+            ]
+        )
+        for length, size in (("a short", (23, 9)), ("a long", (100, 60)))
+    },
     "bytes after its end": encode(ramp()) + b"more",
     "no end": encode(ramp())[:-12],
     "a wrong checksum": encode(ramp()).replace(b"IDAT", b"IDAU"),
