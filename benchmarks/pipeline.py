@@ -11,7 +11,8 @@ its own, one worker. Its rate is that of the steady state, between a tenth and n
 the images are those of CAPTCHAFLEET_DATA/captcha_images_v2 under many names. The sides take turns; figures
 are medians over the rounds.
 
-Exit codes: 0; 1 if the system did not answer every image; 2 for wrong options or missing images.
+Exit codes: 0; 1 if an image was not answered, or a model cannot be measured; 2 for wrong options or missing
+images.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from typing import Any
 from fleet.images import link_tree
 from fleet.local import FleetError
 from rivals.sides import DECODING, Setting
-from rivals.team import Team
+from rivals.team import ReaderFailedError, Team
 from speed.common import Runs, add_options, describe, in_turns, progress, ratio, table, this_machine, write
 from speed.floor import floor_us
 from speed.journal import JobEndedError
@@ -81,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     found = bench.measure(name, options.device, data, options.rounds, options.seconds)
                 figures["models"].append(found)
                 print(f"\n{show(found, figures['floor_us'])}", flush=True)
-    except (ZooError, FleetError, JobEndedError) as error:
+    except (ZooError, FleetError, JobEndedError, ReaderFailedError, ValueError) as error:
         print(f"pipeline.py: {error}", file=sys.stderr)
         return 1
     write(options.json, "pipeline", machine, figures)
