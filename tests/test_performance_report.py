@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import fairness
+import image_decoding
 import memory
 import performance_report
 import pytest
@@ -19,7 +20,7 @@ from fleet.point import Point
 from footprint.sampling import Series
 from footprint.stages import NamesPeak, ProducerPeak, RedisPeak, Resident, WorkerMemory
 from performance import kept
-from performance.sections import SECTIONS
+from performance.sections import SECTIONS, Section
 from performance_report import DOCUMENT, END, START, DamagedError, goals, load, renew, report
 from speed.common import Machine, Runs
 from speed.device import Agreement
@@ -54,6 +55,14 @@ def test_what_is_not_measured_says_so_with_its_command() -> None:
     rows = goals({}).splitlines()[4:]
     assert len(rows) == sum(len(section.goals) for section in SECTIONS)
     assert all(row.endswith("| not measured yet | - |") for row in rows)
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda it: it.file)
+def test_every_command_names_a_script_that_is_there(section: Section) -> None:
+    scripts = [word for word in section.command.split() if word.endswith(".py")]
+    assert scripts
+    for script in scripts:
+        assert (DOCUMENT.parent.parent / script).is_file()
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
@@ -147,6 +156,17 @@ def test_tables_of_the_queue() -> None:
         "processes_us": {name: it.to_object() for name, it in processes.items()},
     }
     assert kept.queue_cost(as_kept(figures)) == queue_cost.show(steps, processes)
+
+
+def test_tables_of_image_decoding() -> None:
+    rate = {"threads": 1, "images_per_second": TWO.to_object(), "ratio": ONE.to_object()}
+    kind = {"kind": "png", "images": 8, "mean_bytes": 8_800.0, "sides": [{"name": "ours", "threads": [rate]}]}
+    text = kept.image_decoding(as_kept({"kinds": [kind, kind], "not_installed": ["pyspng"]}))
+    assert (
+        text
+        == f"{image_decoding.show(kind)}\n\n{image_decoding.show(kind)}\n\nNot installed in this run: pyspng."
+    )
+    assert kept.image_decoding(as_kept({"kinds": [kind], "not_installed": []})) == image_decoding.show(kind)
 
 
 def test_tables_of_scaling() -> None:
