@@ -1,7 +1,7 @@
 """A function of a batch, recorded once for each of a few sizes and replayed: CUDA graphs.
 
 A pass is many short kernels, a CTC proof hundreds of very short ones, and Python takes longer to launch one
-than a data centre's GPU to run it. A recorded pass is one launch. It holds its addresses, so a batch is copied
+than a data centre's GPU to run it. A recorded pass is one launch. It holds its addresses: a batch is copied
 into the recording's own input, filled up to the next size, and what comes out is copied before anything runs
 again.
 
