@@ -170,10 +170,14 @@ def _run(devices: list[str], env: dict[str, str], loglevel: str) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
         signal.signal(number, forward)
+    threads = max(1, _cores() // len(devices))
     for device in devices:
         # In sessions of their own: a Ctrl-C in the terminal would reach them twice, from it and from us.
         children[device] = subprocess.Popen(
-            _command(device, loglevel), env={**env, "CAPTCHAFLEET_DEVICE": device}, start_new_session=True
+            _command(device, loglevel),
+            # The threads that decode images for a GPU: each process would have one for every core.
+            env={"OMP_NUM_THREADS": str(threads), **env, "CAPTCHAFLEET_DEVICE": device},
+            start_new_session=True,
         )
     sys.exit(_wait_for(children, stopping))
 
@@ -193,6 +197,11 @@ def _wait_for(children: dict[str, subprocess.Popen[bytes]], stopping: threading.
                 click.echo(f"The worker on {device} ended with {code}; still running: {others}", err=True)
         time.sleep(0.2)
     return worst
+
+
+def _cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _command(device: str, loglevel: str) -> list[str]:

@@ -245,8 +245,9 @@ class FakeChild:
         return self.code
 
 
-def test_every_device_gets_a_process_and_every_process_the_signals(
-    broker: list[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("asked", "threads"), [(None, "4"), ("3", "3")], ids=["shared", "asked"])
+def test_every_device_gets_a_process_a_share_of_the_cores_and_the_signals(
+    broker: list[str], monkeypatch: pytest.MonkeyPatch, asked: str | None, threads: str
 ) -> None:
     children: list[FakeChild] = []
     handlers: dict[int, Any] = {}
@@ -259,11 +260,16 @@ def test_every_device_gets_a_process_and_every_process_the_signals(
     monkeypatch.setattr(devices, "_count_gpus", lambda: 2)
     monkeypatch.setattr(subprocess, "Popen", popen)
     monkeypatch.setattr(signal, "signal", handlers.__setitem__)
+    monkeypatch.setattr(cli, "_cores", lambda: 9)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if asked is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", asked)
 
     result = run("--device", "all")
 
     assert result.exit_code == 15, "the worst end of all"
     assert [child.settings["env"]["CAPTCHAFLEET_DEVICE"] for child in children] == ["cuda:0", "cuda:1"]
+    assert [child.settings["env"]["OMP_NUM_THREADS"] for child in children] == [threads, threads]
     names = [child.command[child.command.index("-n") + 1].partition("-")[0] for child in children]
     assert names == ["cuda0", "cuda1"]
     # A Ctrl-C in the terminal must reach them once, from us.
