@@ -190,7 +190,9 @@ def read_file(source: str | os.PathLike[str], limits: ImageLimits = DEFAULT_LIMI
             raise UnreadableImage("not_an_image", f"{path!r} is no regular file; give the path of an image")
         _check_bytes(status.st_size, limits)
         with open(path, "rb") as file:
-            return file.read(limits.max_bytes + 1)  # one more shows that it grew since
+            data = file.read(status.st_size + 1)  # not the limit, for which room would be made each time
+            grew = len(data) > status.st_size  # since then, maybe above the limit
+            return data + file.read(limits.max_bytes + 1 - len(data)) if grew else data
     except PermissionError as error:
         message = f"{path!r} may not be read; give this user the right to read it"
         raise UnreadableImage("permission_denied", message) from error

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 Chunk = tuple[bytes, bytes]
 
@@ -155,6 +156,8 @@ PLAIN_JPEGS: dict[str, bytes] = {
 }
 
 _TEXT_BOMB = b"Comment\0\0" + zlib.compress(bytes(3_000_000))
+_COMMENTED = PngInfo()
+_COMMENTED.add_text("Comment", "made for a test")
 # Files that are read, or not, by Pillow alone.
 OTHERS: dict[str, bytes] = {
     "16 bits": encode(Image.fromarray(np.arange(200, dtype=np.uint16).reshape(10, 20) * 300)),
@@ -173,6 +176,9 @@ OTHERS: dict[str, bytes] = {
     "a colour that is not in the palette": joined(
         [(name, body[:3] if name == b"PLTE" else body) for name, body in chunks(palette(8))]
     ),
+    "two palettes": with_chunk(palette(8), b"PLTE", bytes(range(250, 256))),
+    "two lists of alphas": with_chunk(palette(4, bytes((0, 99))), b"tRNS", bytes((99, 0)), 2),
+    "more alphas than colours": with_chunk(palette(1), b"tRNS", bytes(3), 2),
     "no palette": joined([part for part in chunks(palette(8)) if part[0] != b"PLTE"]),
     "a filter that does not exist": with_filters(encode(noise("RGB")), (5,)),
     "too few scanlines": with_pixels(encode(noise("RGB")), lambda scanlines: scanlines[:-70]),
@@ -200,7 +206,12 @@ OTHERS: dict[str, bytes] = {
     },
     "bytes after its end": encode(ramp()) + b"more",
     "no end": encode(ramp())[:-12],
-    "a wrong checksum": encode(ramp()).replace(b"IDAT", b"IDAU"),
+    **{
+        f"a wrong checksum of {name.decode()}": encode(ramp(), pnginfo=_COMMENTED).replace(
+            chunk(name, body), chunk(name, body)[:-1] + bytes([chunk(name, body)[-1] ^ 1])
+        )
+        for name, body in chunks(encode(ramp(), pnginfo=_COMMENTED))
+    },
     "a header of no pixels": header(encode(ramp()), width=0),
     "a header of too many": header(encode(ramp()), width=50_000, height=50_000),
     "a colour type that does not exist": header(encode(ramp()), colour=5),

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from model_zoo.errors import UnreadableImage
-from model_zoo.preprocess import ImageLimits, read_image
+from model_zoo.preprocess import ImageLimits, read_file, read_image
 
 
 def _encode(image: Image.Image, format_name: str = "PNG", **options: Any) -> bytes:
@@ -224,3 +224,20 @@ def test_a_huge_header_costs_no_memory() -> None:
         code_of_error, grown_kb = result.stdout.decode().split()
         assert code_of_error in ("too_many_pixels", "corrupt")
         assert int(grown_kb) < 20_000
+
+
+@pytest.mark.parametrize("more", [10, 1000], ids=["within the limit", "above it"])
+def test_a_file_that_grows_while_it_is_read_is_read_whole_or_refused(
+    more: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "grows.png"
+    path.write_bytes(bytes(100))
+    before = os.stat(path)
+    path.write_bytes(bytes(100 + more))
+    monkeypatch.setattr(os, "stat", lambda name: before)
+
+    data = read_file(path, ImageLimits(max_bytes=500))
+    monkeypatch.undo()
+
+    # One byte above the limit tells that there are more.
+    assert len(data) == min(100 + more, 501)
