@@ -142,7 +142,8 @@ def test_goals_of_scale_memory_fairness_and_gpu() -> None:
     assert judged("memory_producer", {"goal_files": 1_000, "peaks": peaks}) == [("290", True)]
     assert judged("memory_producer", {"goal_files": 1_000, "peaks": peaks[:1]}) == [None]
     assert judged("fairness", {"worst": 3.0}) == [("3.00", True)]
-    assert judged("gpu", {"best": {"images_s": 1e6}}) == [("1,000,000", True)]
+    best = {"images_s": 1e6, "solve_over_images": 0.89}
+    assert judged("gpu", {"best": best}) == [("1,000,000", True), ("0.89", False)]
 
 
 # --- each benchmark's own tables

@@ -196,6 +196,11 @@ SECTIONS = (
                 "at least 1,000,000",
                 at_least(1e6, ",.0f", lambda content: float(content["best"]["images_s"])),
             ),
+            Goal(
+                "one GPU: `Solver.solve` over image decoding by the same threads",
+                "at least 0.9",
+                at_least(0.9, ".2f", lambda content: float(content["best"]["solve_over_images"])),
+            ),
         ),
         needs_gpu=True,
     ),
