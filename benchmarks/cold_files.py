@@ -19,8 +19,9 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from speed.common import add_options, describe, in_turns, ratio, table, this_machine, write
 
@@ -54,20 +55,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
             },
             options.rounds,
         )
-    rows = [[name, f"{it.median:.1f}", f"{it.low:.1f}", f"{it.high:.1f}"] for name, it in runs.items()]
-    print("\n" + table(["microseconds a file", "median", "least", "most"], rows))
     gains = {
         state: ratio(runs[f"{ONE}, {state}"], runs[f"{MANY}, {state}"]) for state in ("in memory", "on disk")
     }
-    for state, gain in gains.items():
-        print(f"\n{state}: {gain.median:.2f} times as fast, {gain.low:.2f} to {gain.high:.2f}")
     figures = {
         "files": options.files,
         "microseconds": {name: it.to_object() for name, it in runs.items()},
         "gain": {state: gain.to_object() for state, gain in gains.items()},
     }
+    print(f"\n{show(figures)}")
     write(options.json, "cold_files", machine, figures)
     return 0
+
+
+def show(figures: Mapping[str, Any]) -> str:
+    """The table, and what reading a batch at once is worth."""
+    rows = [[name, *_spread(it, ".1f")] for name, it in figures["microseconds"].items()]
+    gains = {state: _spread(it, ".2f") for state, it in figures["gain"].items()}
+    told = [f"{state}: {it[0]} times as fast, {it[1]} to {it[2]}" for state, it in gains.items()]
+    return "\n\n".join([table(["microseconds a file", "median", "least", "most"], rows), *told])
+
+
+def _spread(it: Mapping[str, Any], form: str) -> list[str]:
+    return [format(it[name], form) for name in ("median", "low", "high")]
 
 
 def _write(folder: Path, count: int, originals: Sequence[Path]) -> list[str]:

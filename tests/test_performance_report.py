@@ -170,6 +170,18 @@ def test_tables_of_image_decoding() -> None:
     assert kept.image_decoding(as_kept({"kinds": [kind], "not_installed": []})) == image_decoding.show(kind)
 
 
+def test_tables_of_cold_files() -> None:
+    figures = {
+        "microseconds": {"one after another, on disk": TWO.to_object()},
+        "gain": {"on disk": ONE.to_object()},
+    }
+    assert kept.cold_files(as_kept(figures)).splitlines()[2:] == [
+        "| one after another, on disk | 4.2 | 4.0 | 4.5 |",
+        "",
+        "on disk: 2.00 times as fast, 1.00 to 3.00",
+    ]
+
+
 def test_tables_of_scaling() -> None:
     points = {(n, 500.0): Point(n, 500.0, 490.0 * n, 30.0, 5.0, 9.0, 40.0, 9e3, 9.1e3, 0.1) for n in (1, 8)}
     figures = {"points": [{**asdict(it), "of_devices": it.of_devices} for it in points.values()]}

@@ -120,6 +120,13 @@ def fairness(content: Content) -> str:
     ).text()
 
 
+def cold_files(content: Content) -> str:
+    """Of benchmarks/cold_files.py."""
+    import cold_files
+
+    return str(cold_files.show(content))
+
+
 def gpu(content: Content) -> str:
     """Of benchmarks/gpu.py."""
     from speed.device import Agreement

@@ -186,6 +186,12 @@ SECTIONS = (
         kept.queue_cost,
     ),
     Section(
+        "cold_files",
+        "Files that are not in memory",
+        f"{_PYTHON}cold_files.py {_KEPT}cold_files.json",
+        kept.cold_files,
+    ),
+    Section(
         "gpu",
         "One GPU",
         f"{_PYTHON}gpu.py {_KEPT}gpu.json",
