@@ -156,6 +156,8 @@ PLAIN_JPEGS: dict[str, bytes] = {
 }
 
 _TEXT_BOMB = b"Comment\0\0" + zlib.compress(bytes(3_000_000))
+_JPEG = PLAIN_JPEGS["JPEG, subsampling 1"]
+_SOF = _JPEG[_JPEG.index(b"\xff\xc0") :][:19]
 _COMMENTED = PngInfo()
 _COMMENTED.add_text("Comment", "made for a test")
 # Files that are read, or not, by Pillow alone.
@@ -173,9 +175,12 @@ OTHERS: dict[str, bytes] = {
     "a text named interlace": with_chunk(encode(ramp("L")), b"tEXt", b"interlace\0x"),
     "a text bomb": with_chunk(encode(ramp()), b"zTXt", _TEXT_BOMB),
     "a gamma of two bytes": with_chunk(encode(ramp()), b"gAMA", bytes(2)),
-    "a colour that is not in the palette": joined(
-        [(name, body[:3] if name == b"PLTE" else body) for name, body in chunks(palette(8))]
-    ),
+    **{
+        f"{bits} bits, a colour that is not in the palette": joined(
+            [(name, body[:3] if name == b"PLTE" else body) for name, body in chunks(palette(bits))]
+        )
+        for bits in (1, 2, 4, 8)
+    },
     "two palettes": with_chunk(palette(8), b"PLTE", bytes(range(250, 256))),
     "two lists of alphas": with_chunk(palette(4, bytes((0, 99))), b"tRNS", bytes((99, 0)), 2),
     "more alphas than colours": with_chunk(palette(1), b"tRNS", bytes(3), 2),
@@ -212,6 +217,8 @@ OTHERS: dict[str, bytes] = {
         )
         for name, body in chunks(encode(ramp(), pnginfo=_COMMENTED))
     },
+    "another way of filtering": header(encode(ramp()), filters=1),
+    "another way of deflating": header(encode(ramp()), compression=1),
     "a header of no pixels": header(encode(ramp()), width=0),
     "a header of too many": header(encode(ramp()), width=50_000, height=50_000),
     "a colour type that does not exist": header(encode(ramp()), colour=5),
@@ -220,6 +227,18 @@ OTHERS: dict[str, bytes] = {
     "a JPEG with EXIF": encode(ramp(), "JPEG", exif=Image.Exif()),
     "a JPEG that ends early": encode(noise("RGB"), "JPEG")[:-100],
     "a JPEG that ends early, with an end mark": encode(noise("RGB"), "JPEG")[:-100] + b"\xff\xd9",
+    "a JPEG with bytes after its end": _JPEG + b"more",
+    "a JPEG with a preview": _JPEG.replace(b"\xff\xe0\x00\x10JFIF", b"\xff\xe0\x00\x13JFIF").replace(
+        b"\x01\x00\x01\x00\x00\xff\xdb", b"\x01\x00\x01\x01\x01abc\xff\xdb"
+    ),
+    "a JPEG with Adobe's mark": _JPEG[:2] + b"\xff\xee\x00\x0eAdobe\0\x64\0\0\0\0\0" + _JPEG[2:],
+    "a JPEG with padding": _JPEG[:2] + b"\xff" + _JPEG[2:],
+    "a JPEG of two frames": _JPEG.replace(_SOF, _SOF + _SOF),
+    "a JPEG of 12 bits": _JPEG.replace(_SOF, _SOF[:4] + b"\x0c" + _SOF[5:]),
+    "a JPEG of 4:4:0": _JPEG.replace(_SOF, _SOF[:11] + b"\x12" + _SOF[12:]),
+    "a JPEG of other components": _JPEG.replace(_SOF, _SOF[:10] + b"\x07" + _SOF[11:]),
+    "a JPEG with a part of its coefficients": _JPEG.replace(b"\x00\x3f\x00", b"\x00\x3e\x00", 1),
+    "a JPEG of no height": _JPEG.replace(_SOF, _SOF[:5] + bytes(2) + _SOF[7:]),
     "GIF": encode(noise("P"), "GIF"),
     "BMP": encode(noise("RGB"), "BMP"),
     "WebP": encode(noise("RGB"), "WEBP", lossless=True),
