@@ -12,6 +12,7 @@ from typing import Any
 import fairness
 import image_decoding
 import memory
+import overlap
 import performance_report
 import pytest
 import queue_cost
@@ -27,6 +28,7 @@ from speed.device import Agreement
 from speed.device_report import STAGES, Report
 
 MACHINE = Machine("a processor", 2, "Linux x86_64", "3.11.7", 0.0)
+OVERLAP_SIDES = (overlap.HIDDEN, overlap.PLAIN)
 ONE, TWO = Runs((1.0, 3.0)), Runs((4.0, 4.5))
 
 
@@ -142,6 +144,7 @@ def test_goals_of_scale_memory_fairness_and_gpu() -> None:
     assert judged("memory_producer", {"goal_files": 1_000, "peaks": peaks}) == [("290", True)]
     assert judged("memory_producer", {"goal_files": 1_000, "peaks": peaks[:1]}) == [None]
     assert judged("fairness", {"worst": 3.0}) == [("3.00", True)]
+    assert judged("overlap", {"worst": 0.9}) == [("0.90", True)]
     best = {"images_s": 1e6, "solve_over_images": 0.89}
     assert judged("gpu", {"best": best}) == [("1,000,000", True), ("0.89", False)]
 
@@ -211,6 +214,14 @@ def test_tables_of_memory() -> None:
     assert kept.memory_redis(as_kept({"peaks": peaks})) == memory.redis_text(redis)
     figures = {"seconds": 120.0, "images": 5_000, "jobs": 3, "processes": rows}
     assert kept.memory_worker(as_kept(figures)) == memory.worker_text(worker)
+
+
+def test_tables_of_a_stand_in() -> None:
+    point = {"device": 9.0, "bound": TWO.to_object(), **{side: ONE.to_object() for side in OVERLAP_SIDES}}
+    point["over_bound"] = {side: ONE.to_object() for side in OVERLAP_SIDES}
+    alone = {name: TWO.to_object() for name in (overlap.D, overlap.C)}
+    figures = {**alone, "points": [point], "worst": 0.5}
+    assert kept.overlap(as_kept(figures)) == overlap.show(figures)
 
 
 def test_tables_of_a_gpu_also_where_memory_was_too_small() -> None:

@@ -127,6 +127,13 @@ def cold_files(content: Content) -> str:
     return str(cold_files.show(content))
 
 
+def overlap(content: Content) -> str:
+    """Of benchmarks/overlap.py."""
+    import overlap
+
+    return overlap.show(content)
+
+
 def gpu(content: Content) -> str:
     """Of benchmarks/gpu.py."""
     from speed.device import Agreement
