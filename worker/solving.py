@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from model_zoo.cards import DEFAULT_MODEL, ModelCard, find_card
 from model_zoo.constraints import Constraints, parse_constraints
-from model_zoo.errors import ConstraintError, ZooError
+from model_zoo.errors import ConstraintError, DeviceError, ZooError
 from model_zoo.language import compile_language
 from model_zoo.lexicon import Lexicon
 from model_zoo.members import verify_model
@@ -176,7 +176,7 @@ def _check_device(solver: Solver) -> None:
         return
     try:
         _solve_blank(solver)
-    except RuntimeError as error:
+    except (DeviceError, RuntimeError) as error:  # the first: no memory even for one image
         raise DeviceLost(f"device {solver.device} answers nothing any more: {error}") from error
 
 

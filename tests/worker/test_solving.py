@@ -14,6 +14,7 @@ import pytest
 
 from model_zoo import solver as zoo
 from model_zoo.constraints import Constraints
+from model_zoo.errors import DeviceError
 from model_zoo.preprocess import ImageLimits
 from model_zoo.seen import TrainingImages
 from worker import solving
@@ -231,13 +232,21 @@ def test_a_loaded_model_has_read_one_blank_image(monkeypatch: pytest.MonkeyPatch
     ]
 
 
-def test_a_device_that_answers_nothing_any_more_blames_no_image() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("CUDA error: an illegal memory access"),
+        DeviceError("one image does not fit in the memory"),
+    ],
+    ids=["lost", "full"],
+)
+def test_a_device_that_answers_nothing_any_more_blames_no_image(error: Exception) -> None:
     class Lost(FakeSolver):
         card = served_card(Settings())
         device = SimpleNamespace(type="cuda")
 
         def solve(self, images: Sequence[Any], *_: Any, **__: Any) -> list[zoo.Prediction]:
-            raise RuntimeError("CUDA error: an illegal memory access")
+            raise error
 
-    with pytest.raises(DeviceLost, match="answers nothing any more: CUDA error: an illegal memory access"):
+    with pytest.raises(DeviceLost, match=f"answers nothing any more: {error}$"):
         solve_batch(batch_of(b"cat"), JobOptions(), Constraints(), Lost(), None)  # type: ignore[arg-type]
