@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -158,6 +159,25 @@ def test_ctrl_c_in_the_owner_of_the_device_ends_every_thread(interrupt: type[Bas
         list(staged([[n] for n in range(100)], stages(read=read, forward=forward), Room(1, 1, 2)))
 
     assert len(begun) <= 4
+    assert ours() == []
+
+
+def test_a_ctrl_c_while_the_owner_of_the_device_waits_for_images_ends_every_thread() -> None:
+    main = threading.main_thread().ident
+    assert main is not None
+    begun: list[int] = []
+
+    def read(piece: int) -> int:
+        begun.append(piece)
+        if piece == 3:
+            signal.pthread_kill(main, signal.SIGINT)
+            time.sleep(0.05)
+        return piece
+
+    with pytest.raises(KeyboardInterrupt):
+        list(staged([[n] for n in range(10_000)], stages(read=read), Room(1, 1, 2)))
+
+    assert len(begun) < 10_000
     assert ours() == []
 
 
