@@ -172,7 +172,7 @@ class Session:
                         )
 
     def _terms(self, facts: JobFacts, reading: Reading, served: WorkerInfo) -> JobTerms:
-        words = self.files.lexicon
+        words, limits = self.files.lexicon, facts.request.limits
         return JobTerms(
             job_id=facts.request.job,
             root=facts.request.directory,
@@ -185,6 +185,8 @@ class Session:
             visibility_timeout_s=served.visibility_timeout_s,
             lexicon=None if words is None else encode_lexicon(words.text()),
             priority=facts.request.priority,
+            # Who names a --batch-size gets batches of that size.
+            max_joined_bytes=limits.max_bytes if limits.max_images is None else 0,
         )
 
 

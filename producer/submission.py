@@ -20,9 +20,10 @@ from producer.errors import Interrupted
 from producer.fleet import serving
 from producer.image_files import read_image_files
 from producer.manifest import BatchRange, ManifestImage
+from producer.pace import Pace
 from producer.queue import BatchQueue
 from producer.results import Journal, ResultLine, line_of
-from producer.terms import JobTerms, Outstanding, Timing, Watcher
+from producer.terms import JobTerms, Outstanding, Timing, Watcher, lines_of
 from worker.contract import AnswerError, Batch, BatchResult, ContractError, ImageItem, Task, WorkerInfo
 from worker.store import Store
 
@@ -42,7 +43,7 @@ class Submission:
     ) -> None:
         self.timing = Timing()
         self.workers: dict[str, WorkerInfo] = {}
-        self._terms = terms
+        self._terms, self._pace = terms, Pace(terms)
         self._store = store
         self._queue = queue
         self._journal = journal
@@ -65,7 +66,7 @@ class Submission:
         self._patiently(self._open)
         self._patiently(self._drain)
         self._drained = True
-        for batch in batches:
+        for batch in self._pace.joined(batches):
             pending = self._journal_early(batch)
             if not pending:
                 continue
@@ -148,9 +149,7 @@ class Submission:
     def _pump(self, block_ms: int | None) -> None:
         entries = self._store.read_results(self._terms.job_id, self._last_entry, block_ms)
         # All at once, because the disk takes longer to sync a batch's lines than we to write them.
-        results = [result for _, result in entries if isinstance(result, BatchResult)]
-        asked = [(self._outstanding.get(result.batch_id), result) for result in results]
-        self._write([line for entry, result in asked if entry for line in entry.lines(result)])
+        self._write(lines_of((result for _, result in entries), self._outstanding))
         for entry_id, result in entries:
             if isinstance(result, ContractError):
                 self._watcher.say(f"an answer was left out: {result}")
@@ -225,6 +224,7 @@ class Submission:
         self._watcher.check()
         self._stay_known()
         self._look_for_workers()
+        self._pace.note(time.monotonic(), self._journal.n_answered, len(self._present))
         self._reconcile()
         starving = self._present and self._outstanding and self.timing.needs_help(time.monotonic())
         if starving and self._queue.climb(self._store.client, self._terms.job_id):

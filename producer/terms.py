@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from producer.levels import level_of
 from producer.manifest import BatchRange
 from producer.results import ResultLine, line_of
-from worker.contract import BatchResult, JobOptions
+from worker.contract import BatchResult, ContractError, JobOptions
 
 # A job that others leave no worker moves a batch up as often as this, so that it never stands still.
 HELPED_EVERY_S = 60.0
@@ -51,6 +52,7 @@ class JobTerms:
         visibility_timeout_s: after this long a batch that is nowhere is sent again.
         lexicon: the words that an answer may be, as `encode_lexicon` makes them; None without a lexicon.
         priority: one of `producer.levels.PRIORITIES`.
+        max_joined_bytes: of a batch that is joined of several; 0 joins none.
     """
 
     job_id: str
@@ -64,6 +66,7 @@ class JobTerms:
     visibility_timeout_s: float
     lexicon: bytes | None = None
     priority: str = "normal"
+    max_joined_bytes: int = 0
 
     def level_of(self, batch: BatchRange) -> int:
         """On which level of the queue a batch waits."""
@@ -76,6 +79,10 @@ class JobTerms:
         taken = _REDIS_ROUNDING * (sum(sizes) + (1 + _COPIES) * more)
         return not sizes or (not busy and taken <= self.max_in_flight_bytes)
 
+    def joined_bytes(self, workers: int) -> float:
+        """The most that a batch may be joined to: the window keeps room for enough of them."""
+        return min(self.max_joined_bytes, self.max_in_flight_bytes / _batches_taken(workers))
+
     def narrow(self, batches: int, size: int, workers: int) -> str:
         """What to say where the window in bytes leaves workers without a batch.
 
@@ -84,7 +91,7 @@ class JobTerms:
             size: bytes of the next one.
             workers: that serve.
         """
-        wanted = _REDIS_ROUNDING * (2 + 2 * workers + _COPIES) * size
+        wanted = size * _batches_taken(workers)
         return (
             f"--max-in-flight-mb {self.max_in_flight_bytes / 2**20:g} has room for "
             f"{batches} batch{'es' * (batches > 1)} of {size / 2**20:.1f} MB, too few for {workers} workers; "
@@ -100,6 +107,11 @@ class JobTerms:
             "priority": self.priority,
             "updated": str(int(time.time())),
         }
+
+
+def _batches_taken(workers: int) -> float:
+    """What all the batches that so many workers want take in Redis, as a multiple of one's size."""
+    return _REDIS_ROUNDING * (2 + 2 * workers + _COPIES)
 
 
 @dataclass
@@ -125,6 +137,15 @@ class Outstanding:
         files = {image.id: image.file for image in self.batch.images}
         known = [answer for answer in result.answers if answer.id in files]
         return [line_of(it, files[it.id], result.worker, result.attempt) for it in known]
+
+
+def lines_of(
+    results: Iterable[BatchResult | ContractError], outstanding: Mapping[str, Outstanding]
+) -> list[ResultLine]:
+    """What results say of images that are outstanding."""
+    known = [result for result in results if isinstance(result, BatchResult)]
+    asked = [(outstanding.get(result.batch_id), result) for result in known]
+    return [line for entry, result in asked if entry for line in entry.lines(result)]
 
 
 @dataclass
