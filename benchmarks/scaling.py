@@ -33,7 +33,7 @@ from fleet.images import link_tree
 from fleet.local import Fleet, FleetError
 from fleet.needs import FILL, HEADER, needs
 from fleet.needs import RATES as FLEETS
-from fleet.point import LARGEST_BATCH, Plan, Point, measure, middle
+from fleet.point import LARGEST_BATCH, OUTSTANDING, Plan, Point, measure, middle
 from speed.common import add_options, describe, progress, table, this_machine, write
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,7 +83,12 @@ def _plan(options: argparse.Namespace) -> Plan:
     if options.max_in_flight_mb is not None:
         more += ["--max-in-flight-mb", str(options.max_in_flight_mb)]
     return Plan(
-        options.seconds, options.most, options.producers, tuple(more), options.batch_size or LARGEST_BATCH
+        options.seconds,
+        options.most,
+        options.producers,
+        tuple(more),
+        options.batch_size or LARGEST_BATCH,
+        int(OUTSTANDING * (options.max_in_flight_mb or 64) / 64),
     )
 
 

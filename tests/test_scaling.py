@@ -55,10 +55,10 @@ def test_a_point_is_the_medians_of_its_rounds() -> None:
 
 
 def test_a_job_is_as_long_as_its_steady_state_needs() -> None:
-    # 12 batches grow; 18 of 256 are outstanding, at the beginning and at the end.
-    assert Plan(10.0).counts(8, 1000.0) == (3072 + 4608, 7680 + 80_000, 87_680 + 4608)
-    assert Plan(10.0, most=5000.0).counts(8, 1000.0)[1] == 7680 + 50_000
-    assert Plan(1.0, producers=2, batch=10).counts(1, 100.0) == (240 + 80, 320 + 100, 420 + 80)
+    # Batches grow over 1,024 images and four seconds; a window is outstanding, at the start and at the end.
+    assert Plan(10.0).counts(8, 1000.0) == (1024 + 5400 + 32_000, 38_424 + 80_000, 118_424 + 5400)
+    assert Plan(10.0, most=5000.0).counts(8, 1000.0)[1] == 1024 + 5400 + 20_000 + 50_000
+    assert Plan(1.0, producers=2, batch=10).counts(1, 100.0) == (2048 + 80 + 400, 2528 + 100, 2628 + 80)
 
 
 def test_the_tables_tell_rates_costs_and_the_verdict() -> None:

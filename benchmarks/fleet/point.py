@@ -16,9 +16,13 @@ from fleet.processes import CpuSeconds, cpu_seconds
 
 # Short beside what is measured, long beside what a look costs.
 _LOOK_EVERY_S = 0.02
-# The producer's own small batches at the beginning; see producer.manifest.BatchLimits.
-_SMALL_BATCHES = 12
-LARGEST_BATCH = 256
+# Images in the small batches at the beginning, and seconds until the producer knows how fast workers are and
+# joins larger ones; see producer.manifest.BatchLimits and producer.pace.
+_SMALL = 1024
+_WARM_S = 4.0
+# By default: of a batch that was joined, and outstanding at most.
+LARGEST_BATCH = 1024
+OUTSTANDING = 5400
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,7 @@ class Plan:
         producers: that send at once, each its share of the images under a job of its own.
         arguments: more of them for `producer submit`.
         batch: images of the largest batch that those arguments make.
+        outstanding: images outstanding at most by `--max-in-flight-mb`.
     """
 
     seconds: float
@@ -88,10 +93,11 @@ class Plan:
     producers: int = 1
     arguments: tuple[str, ...] = ()
     batch: int = LARGEST_BATCH
+    outstanding: int = OUTSTANDING
 
     def window(self, workers: int) -> int:
         """Images outstanding at most; see producer.terms.JobTerms.has_room."""
-        return self.producers * (2 * workers + 2) * self.batch
+        return self.producers * min((2 * workers + 2) * self.batch, self.outstanding)
 
     def counts(self, workers: int, device: float) -> tuple[int, int, int]:
         """Of answers: where the steady state begins, where it ends, and of the whole job.
@@ -99,8 +105,9 @@ class Plan:
         It begins when the batches have grown and each worker has had its turn, and ends when the last batch
         may have been sent.
         """
-        begin = _SMALL_BATCHES * self.batch * self.producers + self.window(workers)
-        end = begin + int(self.seconds * min(workers * device, self.most))
+        rate = min(workers * device, self.most)
+        begin = _SMALL * self.producers + self.window(workers) + int(_WARM_S * rate)
+        end = begin + int(self.seconds * rate)
         return begin, end, end + self.window(workers)
 
 
