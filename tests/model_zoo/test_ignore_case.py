@@ -60,14 +60,16 @@ SAME = [
 def test_without_case_it_reads_like_the_model_that_has_one_case(
     plain: Constraints, blind: Constraints, reason: str, both: Solver, shipped: Solver
 ) -> None:
+    # A lexicon's mass is narrowed to an interval of 1e-3, relative; rounding decides where in it that ends.
+    rel = 1e-4 if plain.lexicon is None else 1e-3
     for wanted, found in zip(
         shipped.solve(CAPTCHAS, plain, n_best=3), both.solve(CAPTCHAS, blind, n_best=3), strict=True
     ):
         assert found.text == wanted.text
         assert len(found.n_best) == len(wanted.n_best)
-        assert found.probability == pytest.approx(wanted.probability, rel=1e-4)
-        assert found.allowed_mass == pytest.approx(wanted.allowed_mass, rel=1e-4)
-        high = pytest.approx(wanted.probability_high or 0, rel=1e-4)  # None without a lexicon
+        assert found.probability == pytest.approx(wanted.probability, rel=rel)
+        assert found.allowed_mass == pytest.approx(wanted.allowed_mass, rel=rel)
+        high = pytest.approx(wanted.probability_high or 0, rel=rel)  # None without a lexicon
         assert (found.probability_high or 0) == high
         assert found.proven
 
