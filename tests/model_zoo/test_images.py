@@ -52,6 +52,13 @@ def test_any_other_file_is_left_to_pillow(name: str) -> None:
     assert _reads(OTHERS[name]) is None
 
 
+@pytest.mark.parametrize("subsampling", ["440", "411"])
+def test_a_jpeg_of_rare_subsampling_is_left_to_pillow(subsampling: str) -> None:
+    simplejpeg = pytest.importorskip("simplejpeg")
+
+    assert _reads(simplejpeg.encode_jpeg(np.asarray(ramp()), colorsubsampling=subsampling)) is None
+
+
 def test_a_batch_is_what_each_image_is_alone() -> None:
     files = [*PLAIN.values(), *PLAIN_JPEGS.values(), *OTHERS.values()]
     sources: list[ImageSource] = [*files, noise("RGBA"), np.asarray(ramp()), np.zeros((5, 5))]
