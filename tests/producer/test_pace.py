@@ -48,18 +48,16 @@ def sizes(pace: Pace, cut: list[BatchRange]) -> list[int]:
     ("rate", "workers", "expected"),
     [
         pytest.param(600.0, 1, [256] * 8, id="a batch takes longer than that already"),
-        pytest.param(2559.0, 1, [256] * 8, id="not two"),
-        pytest.param(2560.0, 1, [512] * 4, id="two of them in 0.2 s"),
-        pytest.param(4000.0, 1, [768, 768, 512], id="three, and what is left"),
-        pytest.param(8000.0, 2, [768, 768, 512], id="each of two workers as fast"),
+        pytest.param(3413.0, 1, [256] * 8, id="not two"),
+        pytest.param(3414.0, 1, [512] * 4, id="two of them in 0.15 s"),
+        pytest.param(5200.0, 1, [768, 768, 512], id="three, and what is left"),
+        pytest.param(10_400.0, 2, [768, 768, 512], id="each of two workers as fast"),
         pytest.param(50_000.0, 1, [1024, 1024], id="as many as 8 MB hold"),
         pytest.param(50_000.0, 4, [512] * 4, id="as many as leave the window room for four workers"),
         pytest.param(50_000.0, 20, [256] * 8, id="a window that has no room as it is"),
     ],
 )
-def test_batches_are_what_a_worker_reads_in_a_fifth_of_a_second(
-    rate: float, workers: int, expected: list[int]
-) -> None:
+def test_batches_are_what_a_worker_reads_in_a_moment(rate: float, workers: int, expected: list[int]) -> None:
     assert sizes(pace_of(rate, workers), batches(8)) == expected
 
 
@@ -78,14 +76,14 @@ def test_the_first_images_of_a_job_are_not_joined() -> None:
 
 
 def test_a_job_without_workers_keeps_its_pace() -> None:
-    pace = pace_of(4000.0)
-    pace.note(14.0, 13_000, 0)
+    pace = pace_of(5200.0)
+    pace.note(14.0, 15_400, 0)
     assert sizes(pace, batches(3)) == [768]
 
 
 def test_the_pace_is_that_of_the_last_look() -> None:
-    pace = pace_of(4000.0)
-    pace.note(14.0, 13_100, 1)
+    pace = pace_of(5200.0)
+    pace.note(14.0, 15_500, 1)
     assert sizes(pace, batches(3)) == [256] * 3
 
 
