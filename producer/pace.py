@@ -15,8 +15,8 @@ from producer.levels import FIRST_IMAGES
 from producer.manifest import BatchRange
 from producer.terms import JobTerms
 
-# Of one worker's time, at most, for a batch that was joined. A small job may find one in every worker's hand, and
-# another one where its own producer is too slow; on a fast worker 1,000 images take not much longer.
+# Of one worker's time, at most, for a batch that was joined. A small job may find one in every worker's hand,
+# and another one where its own producer is too slow; on a fast worker 1,000 images take not much longer.
 JOINED_S = 0.15
 
 
