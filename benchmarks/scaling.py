@@ -137,6 +137,8 @@ def limit(point: Point, cores: int) -> str:
         return "the producer's core"
     if point.redis * point.rate / 1e6 >= FULL:
         return "Redis's core"
+    if point.machine >= FULL:
+        return "other programs on these cores"
     if point.of_devices >= ENOUGH:
         return "the devices"
     return "what a worker does between two batches"

@@ -41,6 +41,7 @@ def test_without_a_single_worker_the_devices_are_the_measure() -> None:
         (replace(EIGHT, device=2000.0), "what a worker does between two batches"),
         (replace(EIGHT, busiest=0.93), "the producer's core"),
         (replace(EIGHT, redis=120.0), "Redis's core"),
+        (replace(EIGHT, machine=0.95), "other programs on these cores"),
         (replace(EIGHT, rate=23_000.0), "all 2 cores"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -106,6 +107,7 @@ def test_a_small_sweep_is_measured_and_written(tmp_path: Path, capsys: pytest.Ca
     told = json.loads(out.read_text())
     assert [(point["workers"], point["device"]) for point in told["points"]] == [(1, 400.0), (2, 400.0)]
     for point in told["points"]:
+        assert 0 < point["machine"] < 1.1
         # The bytes of every image go into Redis once and out of it once.
         assert min(point["rate"], point["received"], point["sent"], point["children"]) > 0
     assert told["points"][0]["scaling"] == 1.0

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+import psutil
+
 from fleet.jobs import Running
 from fleet.local import Fleet, FleetError
 from fleet.processes import CpuSeconds, cpu_seconds
@@ -40,6 +42,7 @@ class Point:
         received: bytes an image that Redis received.
         sent: bytes an image that Redis sent.
         busiest: share of a core that the busiest producer took.
+        machine: share of all cores that were busy with anything, other programs included.
     """
 
     workers: int
@@ -52,6 +55,7 @@ class Point:
     received: float
     sent: float
     busiest: float
+    machine: float = 0.0
 
     @property
     def of_devices(self) -> float:
@@ -175,6 +179,7 @@ class _Moment:
     others: CpuSeconds
     received: int
     sent: int
+    machine: float
 
 
 class _Watch:
@@ -203,6 +208,7 @@ class _Watch:
             self._fleet.cpu(),
             int(info["total_net_input_bytes"]),
             int(info["total_net_output_bytes"]),
+            _busy_seconds(),
         )
 
     def _count(self) -> None:
@@ -213,6 +219,12 @@ class _Watch:
                     new = stream.read()
                 self._read[path] += len(new)
                 self._answered += new.count(b"\n")
+
+
+def _busy_seconds() -> float:
+    """Of all cores so far."""
+    times = psutil.cpu_times()._asdict()
+    return sum(times.get(name, 0.0) for name in ("user", "nice", "system", "irq", "softirq", "steal"))
 
 
 def _has_ended(pid: int) -> bool:
@@ -239,4 +251,5 @@ def _point(workers: int, device: float, first: _Moment, last: _Moment) -> Point:
         received=(last.received - first.received) / images,
         sent=(last.sent - first.sent) / images,
         busiest=max(own) / seconds,
+        machine=(last.machine - first.machine) / seconds / (psutil.cpu_count() or 1),
     )
