@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
+import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,6 +84,29 @@ def test_any_image_has_the_pixels_of_pillow(data: bytes) -> None:
 @given(_changed(st.sampled_from(FILES)))
 def test_a_changed_file_is_read_or_refused_as_pillow_does(data: bytes) -> None:
     _check(data)
+
+
+def _inflated(library: Any, stream: bytes) -> bytes | None:
+    """What a stream without a checksum becomes; None where the library refuses it or wants more."""
+    inflater = library.decompressobj(-15)
+    try:
+        found: bytes = inflater.decompress(stream, 5_000)
+    except library.error:
+        return None
+    return found if inflater.eof else None
+
+
+@settings(many, max_examples=2_000)
+@given(st.data())
+def test_damaged_streams_are_judged_as_zlib_judges_them(data: st.DataObject) -> None:
+    zlib_ng = pytest.importorskip("zlib_ng.zlib_ng")
+    random = np.random.default_rng(data.draw(st.integers(0, 99)))
+    plain = random.integers(0, data.draw(st.sampled_from((4, 30, 256))), 500, dtype=np.uint8).tobytes()
+    stream = bytearray(zlib.compress(plain, data.draw(st.sampled_from((1, 6, 9))))[2:-4])
+    for place in data.draw(st.lists(st.integers(0, 60), min_size=1, max_size=3)):
+        stream[place % len(stream)] ^= 1 << data.draw(st.integers(0, 7))
+
+    assert _inflated(zlib_ng, bytes(stream)) == _inflated(zlib, bytes(stream))
 
 
 @pytest.mark.slow
