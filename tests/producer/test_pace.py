@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from producer.errors import Interrupted
 from producer.manifest import BatchRange, ManifestImage
 from producer.pace import Pace
 from producer.terms import JobTerms
@@ -106,3 +107,26 @@ def test_a_joined_batch_is_sent_answered_and_journalled_as_one(
     assert sent[:5] == ["0-1", "2-3", "4-5", "6-7", "8-9"]
     assert sent[5:] == ["10-15", "16-21", "22-27", "28-33", "34-39"]
     assert job.said == []
+
+
+def test_a_job_that_stopped_among_joined_batches_goes_on_image_by_image(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("producer.pace.FIRST_IMAGES", 4)
+    monkeypatch.setattr("producer.pace.JOINED_S", 2.0)
+    monkeypatch.setattr("producer.submission._HOUSEKEEPING_EVERY_S", 0.0)
+    cut = job.batches(*[2] * 20)
+
+    def stop() -> None:
+        if len(job.seen) >= 16:
+            raise Interrupted("stopped here")
+
+    job.check = stop
+    with pytest.raises(Interrupted, match="stopped here"):
+        job.run(cut, max_joined_bytes=50)
+    assert "10-15" in [batch_id for batch_id, _ in job.fleet.sent]
+    job.check = lambda: None
+
+    job.run(cut)
+
+    assert job.texts == {number: f"image {number}" for number in range(40)}
