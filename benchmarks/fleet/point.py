@@ -224,7 +224,7 @@ class _Watch:
 def _busy_seconds() -> float:
     """Of all cores so far."""
     times = psutil.cpu_times()._asdict()
-    return sum(times.get(name, 0.0) for name in ("user", "nice", "system", "irq", "softirq", "steal"))
+    return float(sum(times.get(name, 0.0) for name in ("user", "nice", "system", "irq", "softirq", "steal")))
 
 
 def _has_ended(pid: int) -> bool:
