@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from pathlib import Path
 
 import psutil
@@ -14,11 +13,13 @@ from processes import (
     wait_for,
 )
 
-from worker.celery_app import UNACKED_KEY
+from worker.contract import job_key
 from worker.store import connect
 
+# A worker as slow as it can be told to be, so that a test can strike in the middle on any machine.
+SLOW = {"CAPTCHAFLEET_RUNTIME": "torch", "CAPTCHAFLEET_MICRO_BATCH": "1", "OMP_NUM_THREADS": "1"}
 # A time limit above any batch here, also on a busy machine, and a timeout that a test can wait for.
-QUICK = {"CAPTCHAFLEET_TASK_TIME_LIMIT": "20", "CAPTCHAFLEET_VISIBILITY_TIMEOUT": "21"}
+QUICK = {**SLOW, "CAPTCHAFLEET_TASK_TIME_LIMIT": "20", "CAPTCHAFLEET_VISIBILITY_TIMEOUT": "21"}
 
 
 # Three hundred captchas, each under four names: seconds of work, so that a test strikes in the middle.
@@ -41,8 +42,8 @@ def submit_one_long_batch(fleet: Fleet, images: Path, cwd: Path, *more: str) -> 
         "submit", images, "--broker", fleet.url, "--run-dir", "run", "--batch-size", "65536",
         "--max-batch-mb", "256", *more, cwd=cwd,
     )  # fmt: skip
-    wait_for("a batch in hand", lambda: connect(fleet.url).client.hlen(UNACKED_KEY) == 1)
-    time.sleep(1)
+    client = connect(fleet.url).client
+    wait_for("a batch that is begun", lambda: client.keys(job_key("*", "starts")))
     return process
 
 

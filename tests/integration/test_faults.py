@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from jobs import IMAGES, QUICK, pool_child, submit_on, submit_one_long_batch, verdict
+from jobs import IMAGES, QUICK, SLOW, pool_child, submit_on, submit_one_long_batch, verdict
 from processes import (
     Fleet,
     environment,
@@ -61,7 +61,7 @@ def test_a_killed_worker_loses_nothing_and_the_other_one_goes_on(
 def test_a_killed_producer_resumes_with_what_has_no_answer(
     fleet: Fleet, images: Path, tmp_path: Path
 ) -> None:
-    fleet.start_worker()
+    fleet.start_worker(**SLOW)
     process = submit_on(fleet, images, tmp_path)
 
     process.kill()
@@ -109,7 +109,9 @@ def test_a_flushed_redis_is_told_apart_and_the_job_ends_well(
 def test_a_batch_that_hangs_is_ended_by_the_time_limit_and_read_again(
     fleet: Fleet, images: Path, tmp_path: Path
 ) -> None:
-    worker = fleet.start_worker(CAPTCHAFLEET_TASK_TIME_LIMIT="15", CAPTCHAFLEET_VISIBILITY_TIMEOUT="16")
+    worker = fleet.start_worker(
+        **{**SLOW, "CAPTCHAFLEET_TASK_TIME_LIMIT": "15", "CAPTCHAFLEET_VISIBILITY_TIMEOUT": "16"}
+    )
     process = submit_one_long_batch(fleet, images, tmp_path)
 
     pool_child(worker.process.pid).suspend()
@@ -127,7 +129,7 @@ def test_a_full_redis_is_waited_for_and_the_job_ends_well(
     with redis_process(redis_server, "--maxmemory", "3mb", "--maxmemory-policy", "noeviction") as url:
         fleet = Fleet(url, folder)
         try:
-            fleet.start_worker()
+            fleet.start_worker(**SLOW)
             store = connect(url)
             process = submit_on(fleet, images, tmp_path)
             store.client.config_set("maxmemory", 1)
@@ -162,7 +164,7 @@ def test_a_full_disk_ends_a_job_resumably(captchas: Path, shared_fleet: Fleet, t
 
 
 def test_labels_that_vanish_while_a_job_runs_cost_nothing(fleet: Fleet, images: Path, tmp_path: Path) -> None:
-    fleet.start_worker()
+    fleet.start_worker(**SLOW)
     table = tmp_path / "labels.csv"
     table.write_text("".join(f"{path.name},{path.stem}\n" for path in images.iterdir()))
     process = submit_on(fleet, images, tmp_path, "--labels", str(table))
@@ -177,7 +179,7 @@ def test_a_batch_that_ended_three_workers_is_split_until_its_image_is_quarantine
     fleet: Fleet, tmp_path: Path
 ) -> None:
     write_captchas(tmp_path / "images", 4)
-    worker = fleet.start_worker()
+    worker = fleet.start_worker(**SLOW)
     store = connect(fleet.url)
     child = pool_child(worker.process.pid)
     child.suspend()

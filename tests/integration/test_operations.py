@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from jobs import IMAGES, pool_child, submit_on, submit_one_long_batch, verdict
+from jobs import IMAGES, SLOW, pool_child, submit_on, submit_one_long_batch, verdict
 from processes import (
     ROOT,
     Fleet,
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.redis
 def test_two_workers_share_a_job_and_both_are_named_in_the_report(
     fleet: Fleet, images: Path, tmp_path: Path
 ) -> None:
-    first, second = fleet.start_worker(), fleet.start_worker()
+    first, second = fleet.start_worker(**SLOW), fleet.start_worker(**SLOW)
 
     done = producer(
         "submit", images, "--broker", fleet.url, "--run-dir", "run", "--batch-size", "20", cwd=tmp_path
@@ -52,7 +52,7 @@ def test_two_workers_share_a_job_and_both_are_named_in_the_report(
 def test_a_stopped_worker_finishes_its_batch_and_withdraws(
     fleet: Fleet, images: Path, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    worker = fleet.start_worker()
+    worker = fleet.start_worker(**SLOW)
     process = submit_on(fleet, images, tmp_path, "--wait", "1")
 
     assert worker.stop(number) == code
@@ -70,7 +70,7 @@ def test_a_second_ctrl_c_puts_the_batch_in_hand_back_on_the_queue(
     for image in list(images.iterdir()):
         for number in range(10, 20):
             os.link(image, images / f"{image.stem}_{number}.png")
-    worker = fleet.start_worker()
+    worker = fleet.start_worker(**SLOW)
     client = connect(fleet.url).client
     fingerprint = connect(fleet.url).workers()[0].fingerprint
     process = submit_one_long_batch(fleet, images, tmp_path, "--wait", "300")
@@ -89,7 +89,7 @@ def test_a_second_ctrl_c_puts_the_batch_in_hand_back_on_the_queue(
 def test_a_cancelled_job_stops_its_producer_and_can_be_resumed(
     fleet: Fleet, images: Path, tmp_path: Path
 ) -> None:
-    fleet.start_worker()
+    fleet.start_worker(**SLOW)
     process = submit_on(fleet, images, tmp_path)
     job = connect(fleet.url).jobs()[0]
 
@@ -103,7 +103,7 @@ def test_a_cancelled_job_stops_its_producer_and_can_be_resumed(
 
 
 def test_a_worker_answers_a_ping_while_it_is_busy(fleet: Fleet, images: Path, tmp_path: Path) -> None:
-    worker = fleet.start_worker()
+    worker = fleet.start_worker(**SLOW)
     pool_child(worker.process.pid).suspend()
     process = start_producer("submit", images, "--broker", fleet.url, "--run-dir", "run", cwd=tmp_path)
     wait_for("a batch in hand", lambda: connect(fleet.url).client.hlen(UNACKED_KEY) == 1)
